@@ -1,0 +1,27 @@
+"""Shapes that recur in signatures, and how numbers become array leaves."""
+
+from typing import Any, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+
+Scalar: TypeAlias = Float[Array, ""]
+Index: TypeAlias = Int[Array, ""]
+PerRound: TypeAlias = Float[Array, " rounds"]
+PerRoundLike: TypeAlias = PerRound | Float[np.ndarray, " rounds"]
+PerAccount: TypeAlias = Float[Array, " accounts"]
+PerMarket: TypeAlias = Float[Array, " markets"]
+Key: TypeAlias = PRNGKeyArray
+
+
+def as_float(value: Any) -> Array:
+    """Makes a float array leaf, so that a new value never traces a program again.
+
+    A Python number takes the default float dtype and is not weakly typed; an array
+    keeps its dtype when that is a float.
+    """
+    array = jnp.asarray(value)
+    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return jnp.asarray(array, array.dtype if floating else jnp.result_type(float))

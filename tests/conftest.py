@@ -1,0 +1,77 @@
+"""Every test runs in float64, under strict promotion, with warnings as errors."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import adl_jax
+
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_debug_key_reuse", True)
+
+OCT10 = Path(__file__).parents[2] / "shared" / "data" / "oct10"
+
+
+def pytest_collection_modifyitems(items):
+    if jax.default_backend() == "gpu":
+        return
+    skip = pytest.mark.skip(reason="needs a GPU: the default backend here is the CPU")
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def getkey():
+    """A function that returns a new PRNG key at each call, from a fixed seed."""
+    key = jax.random.key(20251010)
+
+    def next_key():
+        nonlocal key
+        key, new = jax.random.split(key)
+        return new
+
+    return next_key
+
+
+@pytest.fixture(scope="session")
+def oct10():
+    """The folder of public tables of the October 10 event; skips where absent."""
+    if not OCT10.is_dir():
+        pytest.skip(f"public tables not here: {OCT10} (see docs/data.md)")
+    return OCT10
+
+
+def round_fields(seed=0, rounds=5, accounts=7, markets=3):
+    """Fields of `Rounds` with heavy tails, idle accounts and idle markets."""
+    draw = np.random.default_rng(seed)
+    capacity = draw.pareto(0.8, (rounds, accounts)) * 100
+    capacity[draw.random((rounds, accounts)) < 0.2] = 0
+    quantity = draw.pareto(1.5, (rounds, markets)) * 10
+    quantity[draw.random((rounds, markets)) < 0.2] = 0
+    deficit = draw.pareto(1.0, rounds) * 50
+    starts = 1_760_130_964_831 + np.arange(rounds) * 10_000
+    return {
+        "deficit": deficit,
+        "needed": deficit * draw.random(rounds) * 1.2,
+        "capacity_total": capacity.sum(axis=1),
+        "start_ms": starts,
+        "end_ms": starts + draw.integers(0, 5_000, rounds),
+        "capacity": capacity,
+        "score": draw.normal(size=(rounds, accounts)),
+        "leverage": draw.random((rounds, accounts)) * 10,
+        "closeout_quantity": quantity,
+        "closeout_price": draw.random((rounds, markets)) * 5 + 0.1,
+        "closeout_gap": quantity * 0.01,
+        "max_leverage": np.linspace(5, 40, markets),
+    }
+
+
+def make_rounds(seed=0, rounds=5, accounts=7, markets=3, **changes):
+    """`Rounds` from `round_fields`, some of them changed."""
+    return adl_jax.Rounds(**(round_fields(seed, rounds, accounts, markets) | changes))
