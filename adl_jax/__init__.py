@@ -1,0 +1,39 @@
+"""Autodeleveraging as online learning: replay, simulate, learn, in JAX."""
+
+from adl_jax import allocation as allocation, severity as severity
+from adl_jax._types import as_float as as_float
+from adl_jax.allocator import (
+    AbstractAllocation as AbstractAllocation,
+    ProRata as ProRata,
+    Queue as Queue,
+)
+from adl_jax.backtesting import Backtest as Backtest, backtest as backtest
+from adl_jax.evaluate.bounds import severity_bound as severity_bound
+from adl_jax.event import (
+    Event as Event,
+    october10 as october10,
+    october10_tables as october10_tables,
+    read_events as read_events,
+    read_rounds as read_rounds,
+)
+from adl_jax.loop import replay as replay
+from adl_jax.messages import (
+    Commitment as Commitment,
+    Information as Information,
+    Observation as Observation,
+    Outcome as Outcome,
+    Record as Record,
+    Trajectory as Trajectory,
+)
+from adl_jax.policy import (
+    AbstractPolicy as AbstractPolicy,
+    Hindsight as Hindsight,
+    Policy as Policy,
+    Recorded as Recorded,
+)
+from adl_jax.result import RESULTS as RESULTS, InputError as InputError
+from adl_jax.rounds import Rounds as Rounds
+from adl_jax.severity import AbstractSeverity as AbstractSeverity
+
+
+__version__ = "0.1.0"

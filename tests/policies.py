@@ -1,0 +1,25 @@
+"""Every policy that contract tests walk over, by name."""
+
+from adl_jax import Hindsight, Policy
+from adl_jax.allocator import allocations
+from adl_jax.severity import ProjectedGradient, severities
+
+
+POLICIES = {
+    f"{how_much}/{who}": (
+        lambda how_much=how_much, who=who: Policy(
+            severities[how_much](), allocations[who]()
+        )
+    )
+    for how_much in severities
+    for who in allocations
+}
+POLICIES["projected_gradient_fixed_step/queue"] = lambda: Policy(
+    ProjectedGradient(1e-3, 0.3), allocations["queue"]()
+)
+HINDSIGHT = {
+    f"hindsight({name})": lambda make=make: Hindsight(make())
+    for name, make in POLICIES.items()
+    if name.startswith(("zero", "running_mean_rate"))
+}
+ALL = POLICIES | HINDSIGHT
