@@ -1,0 +1,17 @@
+"""Every policy judged on a past event."""
+
+from adl_jax.backtesting.backtest import (
+    ACCOUNT_DIAGNOSTICS as ACCOUNT_DIAGNOSTICS,
+    WEIGHTS as WEIGHTS,
+    Backtest as Backtest,
+    Score as Score,
+    backtest as backtest,
+)
+from adl_jax.backtesting.entries import (
+    Entry as Entry,
+    Origin as Origin,
+    Role as Role,
+    entries as entries,
+    fingerprint as fingerprint,
+    semi_synthetic_entries as semi_synthetic_entries,
+)

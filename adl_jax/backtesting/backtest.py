@@ -1,0 +1,347 @@
+"""Judge every policy on a past event by one code: objective, regrets, bound."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from adl_jax._types import PerRound
+from adl_jax.backtesting.entries import Entry, Role, entries, fingerprint
+from adl_jax.evaluate import bounds, diagnostics, regret
+from adl_jax.evaluate.loss import empirical
+from adl_jax.event import Event
+from adl_jax.loop import replay
+from adl_jax.messages import Information, Trajectory, severity_needed
+from adl_jax.result import RESULTS
+from adl_jax.rounds import Rounds
+
+
+REFERENCE = "min_max_ilp"
+"""The recorded policy whose concentration (23) measures fairness against."""
+WEIGHTS = (0.5, 1.0, 2.0)
+"""Fairness weights lambda of the robustness rows (Table 3)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One row of the table. USD unless it says otherwise; `None` where undefined.
+
+    **Fields:**
+
+    - `tracking_usd`, `tracking_signed_usd`, `overshoot_usd`, `undershoot_usd`: sums over
+        rounds of |H - needed|, H - needed, its positive and its negative part, V_T (21).
+    - `fairness_usd`, `objective_usd`: the parts of (23) at lambda = 1.
+    - `objective_by_weight_usd`: (23) at each of `WEIGHTS`.
+    - `tracking_percent_of_bound`, `percent_of_bound`, `tracking_percent_of_needed`:
+        tracking and objective over (17), tracking over what all rounds needed.
+    - `static_regret_usd`, `dynamic_regret_usd`: tracking above the best fixed severity's
+        (12) and above each round's best (13).
+    - `policy_class_regret_usd`, `tracking_regret_usd`: objective (14) and tracking (15)
+        above the best row that a venue could have run.
+    - `accounts`: means over rounds of the account diagnostics, where haircuts exist.
+    - `status`: what went wrong inside, or success.
+    - `configuration`: the policy's fingerprint.
+    """
+
+    entry: Entry
+    trajectory: Trajectory
+    tracking_usd: float
+    tracking_signed_usd: float
+    overshoot_usd: float
+    undershoot_usd: float
+    fairness_usd: float | None
+    objective_usd: float | None
+    objective_by_weight_usd: dict[float, float] | None
+    tracking_percent_of_bound: float | None
+    percent_of_bound: float | None
+    tracking_percent_of_needed: float | None
+    static_regret_usd: float
+    dynamic_regret_usd: float
+    policy_class_regret_usd: float | None
+    tracking_regret_usd: float
+    accounts: dict[str, float] | None
+    status: str
+    configuration: str
+
+    def row(self) -> dict[str, Any]:
+        """The row as plain values, for tables and JSON."""
+        hidden = {"entry", "trajectory", "objective_by_weight_usd", "accounts"}
+        values = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in hidden
+        }
+        by_weight = self.objective_by_weight_usd
+        return {
+            "name": self.entry.name,
+            "role": self.entry.role.value,
+            "information": self.entry.information.value,
+            "headline": self.entry.headline,
+            "origin": self.entry.origin.value,
+            **values,
+            **{
+                f"objective_weight_{weight:g}_usd": by_weight and by_weight[weight]
+                for weight in WEIGHTS
+            },
+            **{
+                name: self.accounts and self.accounts[name]
+                for name in ACCOUNT_DIAGNOSTICS
+            },
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Backtest:
+    """Every policy's score on an event, and what the event itself measures.
+
+    **Fields:** money in USD.
+
+    - `event`, `scores`.
+    - `bound_usd`, `path_variation`: (17) and P_T with the deficits as given.
+    - `counted_once`: the same with a standing loss counted once: `deficit_total_usd`,
+        `path_variation`, `bound_usd`; `None` where the largest losses are not known.
+    - `deficit_total_usd`, `needed_total_usd`, `unreachable_usd`.
+    - `horizons`: production valued at each horizon.
+    """
+
+    event: Event
+    scores: tuple[Score, ...]
+    bound_usd: float
+    path_variation: float
+    counted_once: dict[str, float] | None
+    deficit_total_usd: float
+    needed_total_usd: float
+    unreachable_usd: float
+    horizons: tuple[dict[str, float | int], ...]
+
+    def __getitem__(self, name: str) -> Score:
+        """The score of the policy of that name."""
+        return {score.entry.name: score for score in self.scores}[name]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a policy."""
+        return pd.DataFrame([score.row() for score in self.scores])
+
+    def rounds_to_pandas(self) -> pd.DataFrame:
+        """One row for each policy and round: executed, needed, concentration."""
+        rounds = self.event.rounds
+        frames = []
+        for score in self.scores:
+            records = score.trajectory.records
+            concentration = records.concentration
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "policy": score.entry.name,
+                        "round": self.event.labels,
+                        "start_ms": np.asarray(rounds.start_ms),
+                        "deficit_usd": np.asarray(rounds.deficit),
+                        "needed_usd": np.asarray(rounds.needed),
+                        "capacity_usd": np.asarray(rounds.capacity_total),
+                        "executed_usd": np.asarray(records.executed),
+                        "concentration": np.nan
+                        if concentration is None
+                        else np.asarray(concentration),
+                    }
+                )
+            )
+        return pd.concat(frames, ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `None` where undefined, never NaN."""
+        return {
+            "event": self.event.name,
+            "rounds": self.event.rounds.num_rounds,
+            "round_labels": list(self.event.labels),
+            "deficit_basis": self.event.rounds.deficit_basis,
+            "deficit_total_usd": self.deficit_total_usd,
+            "needed_total_usd": self.needed_total_usd,
+            "bound_usd": self.bound_usd,
+            "path_variation": self.path_variation,
+            "unreachable_usd": self.unreachable_usd,
+            "counted_once": self.counted_once,
+            "policies": [score.row() for score in self.scores],
+            "horizons": list(self.horizons),
+            "sources": list(self.event.sources),
+            "notes": list(self.event.notes),
+        }
+
+
+def backtest(event: Event, chosen: Sequence[Entry] | None = None) -> Backtest:
+    """Replays policies on an event and scores them.
+
+    **Arguments:**
+
+    - `event`: an `Event`.
+    - `chosen`: the entries to compare; all of `entries(event)` if not given.
+
+    **Returns:** a `Backtest`. Every score is computed from per-round figures.
+
+    **Example:**
+
+    ```python
+    >>> import adl_jax
+    >>> result = adl_jax.backtest(adl_jax.october10())
+    >>> round(result["zero"].tracking_percent_of_bound, 2)
+    11.63
+
+    ```
+    """
+    chosen = entries(event) if chosen is None else chosen
+    rounds = event.rounds
+    needed_total = float(rounds.needed.sum())
+    comparator = severity_needed(rounds.needed, rounds.deficit)
+    bound = float(bounds.severity_bound(rounds.deficit, comparator))
+    scores = [_score(entry, event, bound, needed_total) for entry in chosen]
+    return Backtest(
+        event=event,
+        scores=tuple(_with_class_regret(scores)),
+        bound_usd=bound,
+        path_variation=float(bounds.path_variation(comparator)),
+        counted_once=_counted_once(event),
+        deficit_total_usd=float(rounds.deficit.sum()),
+        needed_total_usd=needed_total,
+        unreachable_usd=float(bounds.unreachable(rounds.deficit, rounds.needed)),
+        horizons=tuple(_horizons(event)),
+    )
+
+
+def account_diagnostics(rounds: Rounds, haircut: Any) -> dict[str, float]:
+    """Means over rounds of how even and stable haircuts are, see `diagnostics`."""
+    capacity = rounds.capacity
+    assert capacity is not None
+    by_round = {
+        "concentration_mean": diagnostics.concentration,
+        "adjacent_inversions": diagnostics.adjacent_inversions,
+        "accounts_touched": lambda paid, _: diagnostics.accounts_touched(paid),
+        "share_paid_by_top_1_percent": diagnostics.share_paid_by_top,
+        "gini": diagnostics.gini,
+        "worst_decile": diagnostics.worst_decile,
+    }
+    means = {
+        name: float(jax.vmap(measure)(haircut, capacity).mean())
+        for name, measure in by_round.items()
+    }
+    correlation = diagnostics.rank_correlation(haircut, capacity)
+    one_round = rounds.num_rounds == 1
+    return means | {"rank_correlation": 1.0 if one_round else float(correlation.mean())}
+
+
+ACCOUNT_DIAGNOSTICS = (
+    *("concentration_mean", "adjacent_inversions", "rank_correlation"),
+    *("accounts_touched", "share_paid_by_top_1_percent", "gini", "worst_decile"),
+)
+
+
+def _reference_concentration(event: Event) -> PerRound | None:
+    reference = event.recorded.get(REFERENCE)
+    return None if reference is None else reference.concentration
+
+
+def _score(entry: Entry, event: Event, bound: float, needed_total: float) -> Score:
+    rounds = event.rounds
+    trajectory = replay(rounds, entry.policy)
+    records = trajectory.records
+    sums = diagnostics.tracking_sums(records.executed, rounds.needed)
+    reference = _reference_concentration(event)
+    by_weight = fairness = None
+    if records.concentration is not None and reference is not None:
+        parts = empirical(
+            records.executed, rounds.needed, records.concentration, reference
+        )
+        fairness = float(parts.fairness.sum())
+        by_weight = {
+            weight: float(sums.absolute) + weight * fairness for weight in WEIGHTS
+        }
+    tracking = float(sums.absolute)
+    objective = None if by_weight is None else by_weight[1.0]
+    loss = jnp.abs(records.executed - rounds.needed)
+    best = regret.best_fixed_severity(
+        rounds.deficit, rounds.needed, rounds.capacity_total
+    )
+    best_rounds = regret.best_round_losses(rounds.needed, rounds.capacity_total)
+    has_haircuts = records.haircut is not None
+    return Score(
+        entry=entry,
+        trajectory=trajectory,
+        tracking_usd=tracking,
+        tracking_signed_usd=float(sums.signed),
+        overshoot_usd=float(sums.overshoot),
+        undershoot_usd=float(sums.undershoot),
+        fairness_usd=fairness,
+        objective_usd=objective,
+        objective_by_weight_usd=by_weight,
+        tracking_percent_of_bound=_percent(tracking, bound),
+        percent_of_bound=_percent(objective, bound),
+        tracking_percent_of_needed=_percent(tracking, needed_total),
+        static_regret_usd=float(regret.static_regret(loss, best)),
+        dynamic_regret_usd=float(regret.dynamic_regret(loss, best_rounds)),
+        policy_class_regret_usd=None,
+        tracking_regret_usd=tracking,
+        accounts=account_diagnostics(rounds, records.haircut) if has_haircuts else None,
+        status=RESULTS[trajectory.status],
+        configuration=fingerprint(entry.policy),
+    )
+
+
+def _with_class_regret(scores: list[Score]) -> list[Score]:
+    # Only what a venue could have run is a comparator in (14) and (15).
+    runnable = [
+        score
+        for score in scores
+        if score.entry.information is not Information.hindsight
+        and score.entry.role is not Role.semi_synthetic
+    ]
+    tracking = min((score.tracking_usd for score in runnable), default=0.0)
+    objectives = [
+        score.objective_usd for score in runnable if score.objective_usd is not None
+    ]
+    return [
+        dataclasses.replace(
+            score,
+            tracking_regret_usd=score.tracking_usd - tracking,
+            policy_class_regret_usd=None
+            if score.objective_usd is None or not objectives
+            else score.objective_usd - min(objectives),
+        )
+        for score in scores
+    ]
+
+
+def _percent(part: float | None, whole: float) -> float | None:
+    return None if part is None or whole <= 0 else 100 * part / whole
+
+
+def _counted_once(event: Event) -> dict[str, float] | None:
+    if event.largest_loss is None:
+        return None
+    rounds = event.rounds
+    deficit = bounds.counted_once(rounds.deficit, jnp.asarray(event.largest_loss))
+    comparator = severity_needed(rounds.needed, deficit)
+    return {
+        "deficit_total_usd": float(deficit.sum()),
+        "path_variation": float(bounds.path_variation(comparator)),
+        "bound_usd": float(bounds.severity_bound(deficit, comparator)),
+        "unreachable_usd": float(bounds.unreachable(deficit, rounds.needed)),
+    }
+
+
+def _horizons(event: Event) -> list[dict[str, float | int]]:
+    rows = []
+    for horizon, executed in event.horizons.items():
+        sums = diagnostics.tracking_sums(jnp.asarray(executed), event.rounds.needed)
+        rows.append(
+            {
+                "horizon_ms": horizon,
+                "executed_usd": float(executed.sum()),
+                "tracking_usd": float(sums.absolute),
+                "tracking_signed_usd": float(sums.signed),
+                "overshoot_usd": float(sums.overshoot),
+                "undershoot_usd": float(sums.undershoot),
+            }
+        )
+    return rows

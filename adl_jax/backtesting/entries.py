@@ -1,0 +1,201 @@
+"""Which policies stand in the comparison of a past event, and as what."""
+
+import dataclasses
+import enum
+import hashlib
+import json
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from adl_jax.allocator import AbstractAllocation, ProRata, allocations
+from adl_jax.evaluate.bounds import path_variation
+from adl_jax.evaluate.regret import best_fixed_severity
+from adl_jax.event import Event
+from adl_jax.messages import Information, severity_needed
+from adl_jax.policy import AbstractPolicy, Hindsight, Policy
+from adl_jax.severity import (
+    AbstractSeverity,
+    ConstantRate,
+    Fixed,
+    LastValue,
+    ProjectedGradient,
+    RunningMeanRate,
+    proposition_1_step,
+)
+
+
+class Role(enum.Enum):
+    """What a row of the table is for. In the order of the table."""
+
+    published = "published"
+    constant = "constant"
+    learner = "learner"
+    reference = "reference"
+    semi_synthetic = "semi_synthetic"
+
+
+class Origin(enum.Enum):
+    """Where a row's figures come from."""
+
+    published = "published decisions, recomputed scores"
+    new = "new: our policy on the same rounds"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One row to be: a policy, and what a reader must know about it.
+
+    **Fields:**
+
+    - `name`, `policy`, `role`.
+    - `information`: what the decisions rest on, tuning included.
+    - `headline`: whether this learner speaks for its information set; chosen from
+        theory, not by score.
+    - `origin`: published or new.
+    """
+
+    name: str
+    policy: AbstractPolicy
+    role: Role
+    information: Information
+    headline: bool = False
+    origin: Origin = Origin.new
+
+
+RATES = (0.005, 0.01, 0.02)
+"""Constant rates. Several, since the best one is known only afterwards."""
+
+
+def entries(event: Event) -> list[Entry]:
+    """Everything that is compared on an event, in the order of the table.
+
+    Rates need close-outs by market and are left out without them. Where the event has
+    accounts, every severity stands with every allocation.
+    """
+    return [
+        *_published(event),
+        *_constants(event),
+        *_learners(event),
+        *_references(event),
+    ]
+
+
+def semi_synthetic_entries() -> list[Entry]:
+    """Every allocation with the same budget, what was needed."""
+    return [
+        Entry(
+            f"hindsight/{name}",
+            Hindsight(Policy(Fixed(0), make())),
+            Role.semi_synthetic,
+            Information.hindsight,
+        )
+        for name, make in allocations.items()
+    ]
+
+
+def fingerprint(policy: AbstractPolicy) -> str:
+    """Twelve hexadecimal digits that change with a policy's parts and numbers."""
+    text = json.dumps(_described(policy), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _described(part: Any) -> Any:
+    if isinstance(part, eqx.Module):
+        fields = {
+            field.name: _described(getattr(part, field.name))
+            for field in dataclasses.fields(part)
+        }
+        return {"class": type(part).__name__, **fields}
+    if isinstance(part, jax.Array):
+        # The same configuration in float32 and in float64 is one configuration.
+        return np.asarray(part, np.float32).tolist()
+    return repr(part)
+
+
+def _published(event: Event) -> list[Entry]:
+    return [
+        Entry(
+            name,
+            recorded,
+            Role.published,
+            recorded.information,
+            origin=Origin.published,
+        )
+        for name, recorded in event.recorded.items()
+    ]
+
+
+def _with_allocations(
+    event: Event, name: str, severity: AbstractSeverity
+) -> list[tuple[str, Policy, AbstractAllocation]]:
+    if event.rounds.capacity is None or name == "zero":
+        return [(name, Policy(severity, ProRata()), ProRata())]
+    return [
+        (f"{name}/{who}", Policy(severity, make()), make())
+        for who, make in allocations.items()
+    ]
+
+
+def _constants(event: Event) -> list[Entry]:
+    severities: dict[str, AbstractSeverity] = {
+        "zero": Fixed(0),
+        "full": Fixed(1),
+        "fixed_0.5": Fixed(0.5),
+    }
+    if event.rounds.closeout_notional is not None:
+        severities |= {f"rate_{rate:.1%}": ConstantRate(rate) for rate in RATES}
+    return [
+        Entry(full_name, policy, Role.constant, policy.information)
+        for name, severity in severities.items()
+        for full_name, policy, _ in _with_allocations(event, name, severity)
+    ]
+
+
+def _learners(event: Event) -> list[Entry]:
+    severities: dict[str, AbstractSeverity] = {
+        "last_value": LastValue(),
+        "projected_gradient": ProjectedGradient(),
+    }
+    # Proposition 1 is the paper's own guarantee; a mean is the plain choice for a rate.
+    headlines = {"projected_gradient"}
+    if event.rounds.closeout_notional is not None:
+        severities["running_mean_rate"] = RunningMeanRate()
+        headlines.add("running_mean_rate")
+    return [
+        Entry(
+            full_name,
+            policy,
+            Role.learner,
+            policy.information,
+            headline=name in headlines and isinstance(allocation, ProRata),
+        )
+        for name, severity in severities.items()
+        for full_name, policy, allocation in _with_allocations(event, name, severity)
+    ]
+
+
+def _references(event: Event) -> list[Entry]:
+    rounds = event.rounds
+    best = best_fixed_severity(rounds.deficit, rounds.needed, rounds.capacity_total)
+    comparator = severity_needed(rounds.needed, rounds.deficit)
+    step = proposition_1_step((rounds.deficit**2).sum(), path_variation(comparator))
+    severities: dict[str, AbstractSeverity] = {
+        "best_fixed_severity": Fixed(best.value),
+        "projected_gradient_tuned": ProjectedGradient(step),
+    }
+    rows = [
+        (full_name, policy)
+        for name, severity in severities.items()
+        for full_name, policy, _ in _with_allocations(event, name, severity)
+    ]
+    rows += [
+        (full_name, Hindsight(policy))
+        for full_name, policy, _ in _with_allocations(event, "hindsight", Fixed(0))
+    ]
+    return [
+        Entry(name, policy, Role.reference, Information.hindsight)
+        for name, policy in rows
+    ]

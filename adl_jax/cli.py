@@ -1,0 +1,192 @@
+"""The command line: `adl-jax replay` and `adl-jax doctor`."""
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+
+if TYPE_CHECKING:
+    from adl_jax.backtesting import Backtest
+    from adl_jax.event import Event
+
+
+app = typer.Typer(
+    name="adl-jax",
+    help="Autodeleveraging as online learning: who should pay, and how much?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(Enum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+
+
+_Format = Annotated[Format, typer.Option("--format", help="Print tables or JSON.")]
+
+
+@app.callback()
+def _main() -> None:
+    # Two commands or more keep their names; the callback keeps it so with one.
+    pass
+
+
+@app.command()
+def replay(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the public October 10 tables (docs/data.md)."),
+    ] = None,
+    rounds: Annotated[
+        Path | None, typer.Option(help="Rounds of an event of your own, a CSV file.")
+    ] = None,
+    closeouts: Annotated[
+        Path | None, typer.Option(help="Close-outs by market of --rounds, a CSV file.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="ADL fills with winners' accounts, a CSV file.")
+    ] = None,
+    format: _Format = Format.table,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for tables, JSON and figures.")
+    ] = None,
+) -> None:
+    """Replay past ADL rounds and judge every policy on them.
+
+    Without options: the sixteen rounds of October 10, 2025, from embedded figures.
+    """
+    if data is not None and rounds is not None:
+        _fail("--data and --rounds are two events: give one of them")
+    if closeouts is not None and rounds is None:
+        _fail("--closeouts belongs to --rounds: give both")
+    import jax
+
+    # Published figures are reproduced to the cent.
+    jax.config.update("jax_enable_x64", True)
+    from adl_jax.backtesting import backtest, semi_synthetic_entries
+    from adl_jax.event import with_deleveraged_accounts
+    from adl_jax.result import InputError
+
+    try:
+        event = _event(data, rounds, closeouts, events)
+        result = backtest(event)
+        semi_synthetic = None
+        if data is not None:
+            accounts = data / "accounts_deleveraged.csv"
+            semi_synthetic = backtest(
+                with_deleveraged_accounts(_event(data, None, None, None), accounts),
+                semi_synthetic_entries(),
+            )
+        if out is not None:
+            _write(result, semi_synthetic, out)
+    except (InputError, OSError) as error:
+        _fail(str(error))
+    if format is Format.json:
+        print(json.dumps(_as_json(result, semi_synthetic), allow_nan=False, indent=2))
+        return
+    from rich.console import Console
+
+    from adl_jax.report_text import print_backtest
+
+    print_backtest(Console(), result, semi_synthetic)
+    if out is not None:
+        print(f"\nWritten to {out}")
+
+
+def _event(
+    data: Path | None, rounds: Path | None, closeouts: Path | None, events: Path | None
+) -> "Event":
+    from adl_jax.event import october10, october10_tables, read_events, read_rounds
+
+    if rounds is not None:
+        figures = read_rounds(rounds, closeouts)
+    elif data is not None:
+        figures = october10_tables(data)
+    else:
+        figures = october10()
+    return figures if events is None else read_events(events, figures)
+
+
+def _as_json(result: "Backtest", semi_synthetic: "Backtest | None") -> dict[str, Any]:
+    from adl_jax.data import evaluations
+
+    values = result.to_dict()
+    values["learner_evaluations"] = len(evaluations())
+    if semi_synthetic is not None:
+        other = semi_synthetic.to_dict()
+        values["policies"] += other["policies"]
+        values["notes"] += [
+            note for note in other["notes"] if note not in values["notes"]
+        ]
+        values["sources"] += [
+            source for source in other["sources"] if source not in values["sources"]
+        ]
+    return values
+
+
+def _write(result: "Backtest", semi_synthetic: "Backtest | None", out: Path) -> None:
+    import pandas as pd
+
+    from adl_jax.plot import plot_backtest
+    from adl_jax.tables import write_table, written_whole
+
+    policies = result.to_pandas()
+    if semi_synthetic is not None:
+        policies = pd.concat([policies, semi_synthetic.to_pandas()], ignore_index=True)
+    write_table(policies, out / "policies")
+    write_table(result.rounds_to_pandas(), out / "rounds")
+    plot_backtest(result, out)
+    with written_whole(out / "result.json") as temporary:
+        text = json.dumps(_as_json(result, semi_synthetic), allow_nan=False, indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+@app.command()
+def doctor(format: _Format = Format.table) -> None:
+    """Show versions and devices, and check that this machine computes right."""
+    from adl_jax.doctor import examine
+
+    found = examine()
+    if format is Format.json:
+        print(json.dumps(found, allow_nan=False, indent=2))
+    else:
+        lines = [
+            ("python", f"{found['python']} on {found['platform']}"),
+            *found["versions"].items(),
+            ("backend", f"{found['backend']}: {', '.join(found['devices'])}"),
+            ("known-bad release", "; ".join(found["known_bad"]) or "no"),
+            (
+                "guard computation",
+                f"wrong at sizes {found['guard_wrong_sizes']}"
+                if found["guard_wrong_sizes"]
+                else "right",
+            ),
+            (
+                "float32 against float64",
+                f"{found['float32_relative_error']:.1e} of the deficit at most, "
+                "October 10 replay",
+            ),
+            ("verdict", "healthy" if found["healthy"] else "NOT to be trusted"),
+        ]
+        for name, value in lines:
+            print(f"{name:24} {value}")
+    if not found["healthy"]:
+        raise typer.Exit(1)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

@@ -1,0 +1,185 @@
+"""Figures of a backtest."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, FuncFormatter
+
+from adl_jax.backtesting import Backtest, Role, Score
+from adl_jax.evaluate import bounds
+from adl_jax.evaluate.loss import empirical
+from adl_jax.messages import severity_needed
+from adl_jax.tables import written_whole
+
+
+_USD = EngFormatter(unit=" USD", sep="")
+_SHARE = FuncFormatter(lambda share, _: f"{100 * share:g} %")
+_STYLE: dict[Any, Any] = {
+    "figure.figsize": (9.5, 4.4),
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "font.size": 9,
+}
+# Okabe and Ito's colours, which stay apart for colour-blind readers.
+_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
+
+
+def plot_backtest(result: Backtest, folder: Path) -> list[Path]:
+    """Draws the figures of a backtest.
+
+    Budgets by round, cumulative tracking, the cumulative objective against the bound, and
+    concentration by round, as PNG files, each written whole or not at all.
+
+    **Returns:** their paths; figures that an event has no data for are left out.
+    """
+    figures: dict[str, Callable[[Axes, Backtest], bool]] = {
+        "budgets": _budgets,
+        "cumulative_tracking": _cumulative_tracking,
+        "objective_against_bound": _objective_against_bound,
+        "concentration": _concentration,
+    }
+    paths = []
+    for name, draw in figures.items():
+        with matplotlib.rc_context(_STYLE):
+            figure = Figure()
+            axes = figure.subplots()
+            if draw(axes, result):
+                handles, labels = axes.get_legend_handles_labels()
+                figure.legend(handles, labels, loc="outside right upper")
+                path = folder / f"{name}.png"
+                with written_whole(path) as temporary:
+                    figure.savefig(temporary, dpi=160)
+                paths.append(path)
+    return paths
+
+
+def shown(result: Backtest) -> list[Score]:
+    """The rows worth a line: what was done, doing nothing, and the headline learners."""
+    return [
+        score
+        for score in result.scores
+        if score.entry.role is Role.published
+        or score.entry.name == "zero"
+        or score.entry.headline
+    ]
+
+
+def _rounds_axis(axes: Axes, result: Backtest) -> np.ndarray:
+    places = np.arange(result.event.rounds.num_rounds)
+    axes.set_xticks(places, [str(label) for label in result.event.labels])
+    axes.set_xlabel("round")
+    return places
+
+
+def _lines(axes: Axes, result: Backtest, values: Callable[[Score], Any]) -> bool:
+    places = _rounds_axis(axes, result)
+    drawn = [(score, values(score)) for score in shown(result)]
+    drawn = [
+        (score, value)
+        for score, value in drawn
+        if value is not None and np.isfinite(value).any()
+    ]
+    for index, (score, value) in enumerate(drawn):
+        ours = score.entry.role is not Role.published
+        axes.plot(
+            places,
+            np.asarray(value),
+            "--" if ours else "-",
+            marker="o",
+            markersize=3,
+            linewidth=1.4,
+            color=_COLOURS[index % len(_COLOURS)],
+            label=score.entry.name,
+        )
+    return bool(drawn)
+
+
+def _budgets(axes: Axes, result: Backtest) -> bool:
+    _lines(axes, result, lambda score: _positive(score.trajectory.records.executed))
+    places = np.arange(result.event.rounds.num_rounds)
+    needed = _positive(result.event.rounds.needed)
+    axes.plot(places, needed, "k_", markersize=14, markeredgewidth=2, label="needed")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_USD)
+    axes.set_title("What each policy raised, and what was needed (zeros not drawn)")
+    return True
+
+
+def _positive(values: Any) -> np.ndarray:
+    host = np.asarray(values, dtype=float)
+    return np.where(host > 0, host, np.nan)
+
+
+def _cumulative_tracking(axes: Axes, result: Backtest) -> bool:
+    needed = result.event.rounds.needed
+    _lines(
+        axes,
+        result,
+        lambda score: jnp.cumsum(jnp.abs(score.trajectory.records.executed - needed)),
+    )
+    axes.yaxis.set_major_formatter(_USD)
+    axes.set_title("Cumulative tracking error, |executed - needed|")
+    return True
+
+
+def _objective_against_bound(axes: Axes, result: Backtest) -> bool:
+    rounds = result.event.rounds
+    reference = result.event.recorded.get("min_max_ilp")
+    if reference is None or reference.concentration is None:
+        return False
+    least = reference.concentration
+    comparator = severity_needed(rounds.needed, rounds.deficit)
+    bound = np.array(
+        [
+            bounds.severity_bound(rounds.deficit[: t + 1], comparator[: t + 1])
+            for t in range(rounds.num_rounds)
+        ]
+    )
+    if not bound.all():
+        return False
+
+    def share_of_bound(score: Score) -> Any:
+        records = score.trajectory.records
+        if records.concentration is None:
+            return None
+        parts = empirical(
+            records.executed,
+            rounds.needed,
+            records.concentration,
+            least,
+        )
+        return np.cumsum(np.asarray(parts.total)) / bound
+
+    _lines(axes, result, share_of_bound)
+    axes.yaxis.set_major_formatter(_SHARE)
+    axes.set_title("Cumulative objective (23) as a share of the bound (17) so far")
+    return True
+
+
+def _concentration(axes: Axes, result: Backtest) -> bool:
+    drawn = _lines(
+        axes,
+        result,
+        lambda score: (
+            None
+            if score.trajectory.records.concentration is None
+            else _positive(score.trajectory.records.concentration)
+        ),
+    )
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_SHARE)
+    axes.set_title("Largest haircut fraction of any account (zeros not drawn)")
+    return drawn

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from adl_jax import Recorded, Rounds, backtest, october10
+from adl_jax.event import Event
+from adl_jax.plot import plot_backtest, shown
+
+
+@pytest.fixture(scope="module")
+def result():
+    return backtest(october10())
+
+
+def test_every_figure_is_drawn(result, tmp_path):
+    paths = plot_backtest(result, tmp_path / "figures")
+    assert [path.stem for path in paths] == [
+        "budgets",
+        "cumulative_tracking",
+        "objective_against_bound",
+        "concentration",
+    ]
+    for path in paths:
+        image = imread(path)
+        assert image.shape[0] > 400
+        # Something is drawn: many colours, not a blank page.
+        assert len(np.unique(image.reshape(-1, image.shape[-1]), axis=0)) > 50
+    assert sorted(entry.name for entry in (tmp_path / "figures").iterdir()) == sorted(
+        path.name for path in paths
+    )
+
+
+def test_what_was_done_stands_beside_zero_and_the_headlines(result):
+    names = [score.entry.name for score in shown(result)]
+    assert names[0] == "production_queue"
+    assert "zero" in names
+    assert "projected_gradient" in names
+    assert "best_fixed_severity" not in names
+
+
+def test_an_event_without_references_leaves_figures_out(tmp_path):
+    bare = Event(
+        name="bare",
+        rounds=Rounds([1.0, 2.0], [1.0, 0.0], [5.0, 5.0], [0, 2], [1, 3]),
+        labels=(1, 2),
+        recorded={"mine": Recorded([1.0, 0.0])},
+    )
+    names = [path.stem for path in plot_backtest(backtest(bare), tmp_path)]
+    assert "objective_against_bound" not in names
+    assert "budgets" in names
