@@ -1,5 +1,6 @@
 """Figures of a backtest."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from adl_jax.tables import written_whole
 _USD = EngFormatter(unit=" USD", sep="")
 _SHARE = FuncFormatter(lambda share, _: f"{100 * share:g} %")
 _STYLE: dict[Any, Any] = {
-    "figure.figsize": (9.5, 4.4),
+    "figure.figsize": (10.2, 4.4),
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -34,7 +35,10 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9,
 }
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
+_COLOURS = (
+    *("#D55E00", "#0072B2", "#009E73", "#CC79A7"),
+    *("#E69F00", "#999999", "#56B4E9", "#882255"),
+)
 
 
 def plot_backtest(result: Backtest, folder: Path) -> list[Path]:
@@ -86,25 +90,25 @@ def _rounds_axis(axes: Axes, result: Backtest) -> np.ndarray:
 
 def _lines(axes: Axes, result: Backtest, values: Callable[[Score], Any]) -> bool:
     places = _rounds_axis(axes, result)
-    drawn = [(score, values(score)) for score in shown(result)]
-    drawn = [
-        (score, value)
-        for score, value in drawn
-        if value is not None and np.isfinite(value).any()
-    ]
-    for index, (score, value) in enumerate(drawn):
-        ours = score.entry.role is not Role.published
+    drawn = 0
+    # A policy keeps its colour in figures where another has nothing to show.
+    for score, colour in zip(shown(result), itertools.cycle(_COLOURS), strict=False):
+        value = values(score)
+        if value is None or not np.isfinite(value).any():
+            continue
+        drawn += 1
+        information = score.entry.information
         axes.plot(
             places,
             np.asarray(value),
-            "--" if ours else "-",
+            "-" if score.entry.role is Role.published else "--",
             marker="o",
             markersize=3,
             linewidth=1.4,
-            color=_COLOURS[index % len(_COLOURS)],
-            label=score.entry.name,
+            color=colour,
+            label=f"{score.entry.name} ({information.value})",
         )
-    return bool(drawn)
+    return drawn > 0
 
 
 def _budgets(axes: Axes, result: Backtest) -> bool:
