@@ -19,8 +19,8 @@ def test_a_wrong_computation_is_reported(monkeypatch):
     honest = doctor._row_sums
 
     def wrong(matrix, rows):
-        sums = honest(matrix, rows)
-        return sums.at[-1].add(1) if rows.shape[0] == 17 else sums
+        sums, squares = honest(matrix, rows)
+        return (sums, squares.at[-1].add(1)) if len(rows) == 17 else (sums, squares)
 
     monkeypatch.setattr(doctor, "_row_sums", wrong)
     assert doctor.wrong_sizes(widths=[2], powers=[3, 4]) == [(17, 2), (17, 2)]
@@ -30,4 +30,4 @@ def test_a_wrong_computation_is_reported(monkeypatch):
 def test_known_bad_releases_have_reasons():
     (reason,) = doctor.known_bad("0.10.2")
     assert "39103" in reason
-    assert doctor.known_bad("0.10.1") == []
+    assert doctor.known_bad("0.9.0.1") == []
