@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 
@@ -25,3 +26,31 @@ def as_float(value: Any) -> Array:
     array = jnp.asarray(value)
     floating = jnp.issubdtype(array.dtype, jnp.floating)
     return jnp.asarray(array, array.dtype if floating else jnp.result_type(float))
+
+
+def check_range(
+    name: str, values: Any, low: float | int | None, high: float | int | None = None
+) -> None:
+    """Refuses numbers that are not finite or not between the limits.
+
+    Traced values are not known yet and pass.
+
+    **Raises:** `ValueError` naming the first bad value, its place and the limits.
+    """
+    if values is None or isinstance(values, Tracer):
+        return
+    host = np.asarray(values)
+    bad = ~np.isfinite(host)
+    if low is not None:
+        bad |= host < low
+    if high is not None:
+        bad |= host > high
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        place = f"{name}{list(index)}" if index else name
+        limits = {
+            (True, True): "finite",
+            (False, True): f"finite and at least {low}",
+            (False, False): f"between {low} and {high}",
+        }[(low is None, high is None)]
+        raise ValueError(f"{place} is {host[index]}: it must be {limits}")

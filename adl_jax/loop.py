@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from adl_jax._types import Index, Key
-from adl_jax.adl_round import check_information, decide, record, sight
+from adl_jax.adl_round import decide, information_of, record
 from adl_jax.messages import (
+    Information,
     Observation,
     Outcome,
     Trajectory,
@@ -51,11 +52,12 @@ def replay(
     to a rate and the rounds have no close-outs. A failure inside is in
     `Trajectory.status`.
 
-    **Invariants:** 0 <= haircut <= capacity; executed = sum of haircuts; the commitment
-    of round t does not depend on anything later, nor on what the policy may not see.
+    **Invariants:** 0 <= haircut <= capacity; executed = sum of haircuts = budget, or the
+    status says so; the commitment of round t does not depend on anything later, nor on
+    what the policy may not see.
 
-    **Differentiability:** in the policy's leaves and in the rounds, almost everywhere,
-    forward and reverse.
+    **Differentiability:** in the policy's leaves and in the rounds' amounts, almost
+    everywhere, forward and reverse. Times are integers: use `eqx.filter_grad` for rounds.
 
     **Cost:** one pass over `(rounds, accounts)`, plus the allocation's.
 
@@ -74,21 +76,24 @@ def replay(
 
     ```
     """
-    check_information(policy)
-    if isinstance(policy, Recorded) and policy.executed.shape != rounds.deficit.shape:
+    information = information_of(policy)
+    if type(policy) is Recorded and policy.executed.shape != rounds.deficit.shape:
         raise InputError(
             f"the recorded row has {policy.executed.shape[0]} rounds, the event has "
             f"{rounds.num_rounds}: give one entry a round"
         )
     key = jax.random.key(0) if key is None else key
-    return _replay(rounds, policy, key, keep_haircuts)
+    return _replay(rounds, policy, information, key, keep_haircuts)
 
 
 @eqx.filter_jit
 def _replay(
-    rounds: Rounds, policy: AbstractPolicy, key: Key, keep_haircuts: bool
+    rounds: Rounds,
+    policy: AbstractPolicy,
+    information: Information,
+    key: Key,
+    keep_haircuts: bool,
 ) -> Trajectory:
-    information = sight(policy)
     observations, outcomes = rounds.observations(), rounds.outcomes()
     # What replay carries over between rounds is already in the given deficits.
     carried = jnp.zeros((), rounds.deficit.dtype)
@@ -98,9 +103,8 @@ def _replay(
     ) -> tuple[tuple[Any, RESULTS], Any]:
         state, status = carry
         index, observation, outcome = now
-        decision = decide(
-            policy, state, observation, key=jax.random.fold_in(key, index)
-        )
+        key_now = jax.random.fold_in(key, index)
+        decision = decide(policy, information, state, observation, key=key_now)
         done = record(observation, decision, outcome, carried)
         state = policy.learn(
             state,

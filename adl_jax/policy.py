@@ -6,7 +6,15 @@ from typing import Any, Generic, TypeVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from adl_jax._types import Index, Key, PerAccount, PerRound, Scalar, as_float
+from adl_jax._types import (
+    Index,
+    Key,
+    PerAccount,
+    PerRound,
+    Scalar,
+    as_float,
+    check_range,
+)
 from adl_jax.allocator import AbstractAllocation
 from adl_jax.messages import (
     Commitment,
@@ -155,6 +163,18 @@ class Recorded(AbstractPolicy[Index]):
     information: Information = eqx.field(  # pyright: ignore
         default=Information.observed, static=True
     )
+
+    def __check_init__(self):
+        """Refuses what cannot have been done."""
+        for name in ("executed", "concentration"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if values.shape != (self.executed.size,):
+                raise ValueError(
+                    f"Recorded.{name} has shape {values.shape}: give one number a round"
+                )
+            check_range(f"Recorded.{name}", values, 0, None)
 
     def init(self, observation: Observation) -> Index:
         """Starts at the first round."""

@@ -15,6 +15,10 @@ class RESULTS(eqx.Enumeration):
         "a budget was above what the winners' capacities allow; everything allowed "
         "was taken and the rest is reported as unpaid"
     )
+    infeasible_allocation = (
+        "haircuts were outside [0, capacity] or did not sum to the budget; they were "
+        "held to [0, capacity]"
+    )
     nonfinite = "a policy returned a number that is not finite"
 
 

@@ -12,32 +12,33 @@ from tests.policies import ALL
 
 
 PER_ROUND = [
-    *("deficit", "needed", "capacity", "score", "leverage"),
+    *("deficit", "needed", "capacity", "score", "leverage", "lot_value", "start_ms"),
     *("closeout_quantity", "closeout_price", "closeout_gap"),
 ]
+AT_START = {"deficit", "capacity", "score", "leverage", "lot_value", "start_ms"}
 CLOSEOUTS = {"closeout_quantity", "closeout_price"}
 # Seen in the round itself, by what it may change: the commitment, or the haircuts too.
 SEEN_NOW = {
-    Information.deficit: (
-        {"deficit", "capacity", "score", "leverage"},
-        {"deficit", "capacity", "score", "leverage"},
-    ),
-    Information.notional: (
-        {"deficit", "capacity", "score", "leverage"},
-        {"deficit", "capacity", "score", "leverage"} | CLOSEOUTS,
-    ),
-    Information.hindsight: (
-        {"deficit", "capacity", "score", "leverage", "needed"},
-        {"deficit", "capacity", "score", "leverage", "needed"} | CLOSEOUTS,
-    ),
+    Information.deficit: (AT_START, AT_START),
+    Information.notional: (AT_START, AT_START | CLOSEOUTS),
+    Information.hindsight: (AT_START | {"needed"}, AT_START | {"needed"} | CLOSEOUTS),
 }
+
+
+def fields_of(seed=11):
+    fields = round_fields(seed, rounds=6)
+    lots = np.random.default_rng(seed).uniform(0.5, 2, fields["capacity"].shape)
+    return fields | {"lot_value": lots}
 
 
 def perturbed(fields, name, start):
     """The fields with one column replaced by other numbers from a round on."""
     draw = np.random.default_rng(start)
     values = fields[name].copy()
-    values[start:] = values[start:] * draw.uniform(0.2, 3, values[start:].shape) + 1
+    if name == "start_ms":
+        values[start:] -= draw.integers(1, 4_000)
+    else:
+        values[start:] = values[start:] * draw.uniform(0.2, 3, values[start:].shape) + 1
     changed = fields | {name: values}
     if name == "capacity":
         changed["capacity_total"] = values.sum(axis=1)
@@ -61,7 +62,7 @@ def assert_same_until(before, after, rounds):
 def test_the_unseen_changes_nothing(name, column):
     policy = ALL[name]()
     in_commitment, in_haircuts = SEEN_NOW[policy.information]
-    fields = round_fields(11, rounds=6)
+    fields = fields_of()
     before = decisions(fields, policy)
     for start in (1, 3, 5):
         after = decisions(perturbed(fields, column, start), policy)
@@ -70,15 +71,62 @@ def test_the_unseen_changes_nothing(name, column):
         assert_same_until(before[1], after[1], start + (column not in in_haircuts))
 
 
-@pytest.mark.parametrize("column", ["end_ms", "needed", "closeout_gap"])
-def test_what_nobody_ex_ante_learns_from_changes_nothing_at_all(column):
-    fields = round_fields(11, rounds=6)
-    value = fields[column] + (1_000 if column == "end_ms" else 1.0)
-    for name in ("zero/queue", "full/pro_rata", "constant_rate/queue"):
-        before = decisions(fields, ALL[name]())
-        after = decisions(fields | {column: value}, ALL[name]())
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_never_shown_changes_nothing_at_all(name):
+    policy, fields = ALL[name](), fields_of()
+    changes = [{"end_ms": fields["end_ms"] + 1_000}]
+    if policy.information is Information.deficit:
+        changes.append({"max_leverage": fields["max_leverage"] * 2})
+        changes.append(dict.fromkeys((*CLOSEOUTS, "closeout_gap", "max_leverage")))
+    before = decisions(fields, policy)
+    for change in changes:
+        after = decisions(fields | change, policy)
         assert_same_until(before[0], after[0], 6)
         assert_same_until(before[1], after[1], 6)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_rounds_without_accounts_leak_nothing_either(name):
+    policy = ALL[name]()
+    bare = dict.fromkeys(("capacity", "score", "leverage", "lot_value"))
+    fields = fields_of() | bare
+
+    def commitments(changed):
+        records = adl_jax.replay(adl_jax.Rounds(**changed), policy).records
+        return jax.tree.leaves(records.commitment)
+
+    hidden = {"needed", *CLOSEOUTS} - SEEN_NOW[policy.information][0]
+    for column in hidden:
+        after = commitments(perturbed(fields, column, 3))
+        assert_same_until(commitments(fields), after, 4)
+
+
+def test_the_leak_test_catches_a_loop_that_shows_close_outs(monkeypatch):
+    class Peeks(adl_jax.severity.ConstantRate):
+        """Would look, if the loop let it."""
+
+        def commit(self, state, observation):
+            seen = observation.closeout_notional
+            budget = observation.deficit if seen is None else seen.sum()
+            return adl_jax.Commitment(budget=budget)
+
+    policy = adl_jax.Policy(Peeks(), adl_jax.Queue())
+
+    def leaks():
+        # Programs compiled before the patch do not know it.
+        jax.clear_caches()
+        before = decisions(fields_of(), policy)
+        after = decisions(perturbed(fields_of(), "closeout_quantity", 3), policy)
+        return any(
+            not np.array_equal(np.asarray(old)[:4], np.asarray(new)[:4])
+            for old, new in zip(before[0], after[0], strict=True)
+        )
+
+    assert not leaks()
+    monkeypatch.setattr("adl_jax.adl_round.before_closeouts", lambda seen: seen)
+    assert leaks()
+    monkeypatch.undo()
+    jax.clear_caches()
 
 
 def test_the_leak_test_catches_a_leak():
@@ -91,7 +139,7 @@ def test_the_leak_test_catches_a_leak():
             now = observation.round
             return adl_jax.Commitment(budget=self.future[now])
 
-    fields = round_fields(11, rounds=6)
+    fields = fields_of()
     before, after = (
         decisions(
             changed,
@@ -105,7 +153,7 @@ def test_the_leak_test_catches_a_leak():
 
 
 def test_recorded_rows_see_nothing():
-    fields = round_fields(11, rounds=6)
+    fields = fields_of()
     row = Recorded(np.arange(6.0), np.linspace(0, 1, 6))
     before = jax.tree.leaves(
         adl_jax.replay(adl_jax.Rounds(**fields), row).records.commitment

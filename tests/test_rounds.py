@@ -48,6 +48,18 @@ def test_observations_have_a_leading_axis_of_rounds():
     ("changes", "message"),
     [
         ({"deficit": [1.0, 2.0, np.nan, 4.0, 5.0]}, r"deficit\[2\] is nan.*at least 0"),
+        (
+            {"needed": np.ones(5, np.float32)},
+            "needed is float32, but deficit is float64",
+        ),
+        (
+            {"start_ms": jnp.asarray(round_fields()["start_ms"][::-1])},
+            "before start_ms",
+        ),
+        (
+            {"end_ms": round_fields()["end_ms"] + [0, 0, 0, 0, 2**32]},
+            "more than 24 days",
+        ),
         ({"needed": [1.0, -2.0, 3.0, 4.0, 5.0]}, r"needed\[1\] is -2.0"),
         ({"score": np.full((5, 7), np.inf)}, r"score\[0, 0\] is inf.*must be finite"),
         ({"capacity": np.ones((5, 7, 1))}, r"capacity has shape \(5, 7, 1\)"),

@@ -11,6 +11,7 @@ from adl_jax import Policy, ProRata
 from adl_jax.evaluate import bounds
 from adl_jax.messages import severity_needed
 from adl_jax.severity import (
+    ConstantRate,
     Fixed,
     LastValue,
     ProjectedGradient,
@@ -46,10 +47,27 @@ def test_registries_refuse_a_name_twice_and_list_what_there_is():
         severities["zer"]
 
 
-def test_fixed_severity_is_clipped_to_the_unit_interval():
-    rounds = plain_rounds([10.0, 20.0], [1.0, 2.0])
-    np.testing.assert_array_equal(executed(rounds, Fixed(-0.5)), [0, 0])
-    np.testing.assert_array_equal(executed(rounds, Fixed(1.5)), [10, 20])
+@pytest.mark.parametrize(
+    ("make", "bad"),
+    [
+        (Fixed, 1.5),
+        (Fixed, -0.1),
+        (Fixed, np.nan),
+        (LastValue, 2.0),
+        (ConstantRate, -0.01),
+        (ConstantRate, np.inf),
+        (RunningMeanRate, -1.0),
+        (ProjectedGradient, -1.0),
+        (lambda x: ProjectedGradient(0.1, x), 1.5),
+    ],
+)
+def test_parameters_out_of_range_are_refused_and_traced_ones_clipped(make, bad):
+    with pytest.raises(ValueError, match=r"is (nan|inf|-?\d.*): it must be"):
+        make(bad)
+    rounds = make_rounds()
+    traced = jax.jit(lambda x: executed(rounds, make(x)))(jnp.asarray(bad))
+    assert np.isfinite(traced).all()
+    assert (traced <= np.asarray(rounds.deficit) * (1 + 1e-12)).all()
 
 
 def test_last_value_repeats_the_needed_severity():

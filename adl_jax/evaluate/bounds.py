@@ -1,5 +1,6 @@
 """How bad a policy can be: the bound of Proposition 1 and what it is made of."""
 
+import chex
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -32,6 +33,8 @@ def severity_bound(deficit: PerRoundLike, severity_needed: PerRoundLike) -> Scal
 
     **Returns:** shape `()`, USD. Scales with the deficits.
 
+    **Raises:** `AssertionError` where the two have different lengths.
+
     **Differentiability:** almost everywhere; not at deficits that are all 0.
 
     **Example:**
@@ -44,6 +47,7 @@ def severity_bound(deficit: PerRoundLike, severity_needed: PerRoundLike) -> Scal
     ```
     """
     deficit = jnp.asarray(deficit)
+    chex.assert_equal_shape([deficit, severity_needed])
     return jnp.sqrt((1 + 2 * path_variation(severity_needed)) * (deficit**2).sum())
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from adl_jax._types import Scalar, as_float
+from adl_jax._types import Scalar, as_float, check_range
 from adl_jax.messages import Commitment, Information, Observation, Record
 from adl_jax.severity.base import AbstractSeverity
 
@@ -23,6 +23,10 @@ class Fixed(AbstractSeverity[None]):
     information: ClassVar[Information] = Information.deficit
 
     severity: Scalar = eqx.field(default=0.5, converter=as_float)
+
+    def __check_init__(self):
+        """Refuses a severity outside [0, 1]; a traced one is clipped."""
+        check_range("Fixed.severity", self.severity, 0, 1)
 
     def init(self, observation: Observation) -> None:
         """Needs no state."""
@@ -54,6 +58,10 @@ class ConstantRate(AbstractSeverity[None]):
     information: ClassVar[Information] = Information.notional
 
     rate: Scalar = eqx.field(default=0.01, converter=as_float)
+
+    def __check_init__(self):
+        """Refuses a negative rate; a traced one is clipped."""
+        check_range("ConstantRate.rate", self.rate, 0)
 
     def init(self, observation: Observation) -> None:
         """Needs no state."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from adl_jax._types import Scalar, as_float
+from adl_jax._types import Scalar, as_float, check_range
 from adl_jax.messages import (
     Commitment,
     Information,
@@ -27,6 +27,10 @@ class LastValue(AbstractSeverity[Scalar]):
     information: ClassVar[Information] = Information.deficit
 
     initial: Scalar = eqx.field(default=0.0, converter=as_float)
+
+    def __check_init__(self):
+        """Refuses a severity outside [0, 1]; a traced one is clipped."""
+        check_range("LastValue.initial", self.initial, 0, 1)
 
     def init(self, observation: Observation) -> Scalar:
         """Starts at `initial`."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from adl_jax._types import Scalar, as_float
+from adl_jax._types import Scalar, as_float, check_range
 from adl_jax.messages import (
     Commitment,
     Information,
@@ -68,6 +68,11 @@ class ProjectedGradient(AbstractSeverity[ProjectedGradientState]):
         default=None, converter=lambda step: None if step is None else as_float(step)
     )
     initial: Scalar = eqx.field(default=0.0, converter=as_float)
+
+    def __check_init__(self):
+        """Refuses a negative step or a severity outside [0, 1]."""
+        check_range("ProjectedGradient.step_size", self.step_size, 0)
+        check_range("ProjectedGradient.initial", self.initial, 0, 1)
 
     def init(self, observation: Observation) -> ProjectedGradientState:
         """Starts at `initial`, with nothing seen."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from adl_jax._types import Scalar, as_float
+from adl_jax._types import Scalar, as_float, check_range
 from adl_jax.messages import Commitment, Information, Observation, Record
 from adl_jax.severity.base import AbstractSeverity
 
@@ -25,6 +25,10 @@ class RunningMeanRate(AbstractSeverity[tuple[Scalar, Scalar]]):
     information: ClassVar[Information] = Information.notional
 
     initial_rate: Scalar = eqx.field(default=0.0, converter=as_float)
+
+    def __check_init__(self):
+        """Refuses a negative rate; a traced one is clipped."""
+        check_range("RunningMeanRate.initial_rate", self.initial_rate, 0)
 
     def init(self, observation: Observation) -> tuple[Scalar, Scalar]:
         """Starts with nothing needed and nothing closed out."""
