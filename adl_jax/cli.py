@@ -67,6 +67,8 @@ def replay(
         _fail("--data and --rounds are two events: give one of them")
     if closeouts is not None and rounds is None:
         _fail("--closeouts belongs to --rounds: give both")
+    if closeouts is not None and events is not None:
+        _fail("--events brings its own close-outs: leave --closeouts out")
     import jax
 
     # Published figures are reproduced to the cent.
@@ -86,7 +88,7 @@ def replay(
                 semi_synthetic_entries(),
             )
         if out is not None:
-            _write(result, semi_synthetic, out)
+            _write(result, semi_synthetic, out, (rounds, closeouts, events))
     except (InputError, OSError) as error:
         _fail(str(error))
     if format is Format.json:
@@ -132,17 +134,33 @@ def _as_json(result: "Backtest", semi_synthetic: "Backtest | None") -> dict[str,
     return values
 
 
-def _write(result: "Backtest", semi_synthetic: "Backtest | None", out: Path) -> None:
+def _write(
+    result: "Backtest",
+    semi_synthetic: "Backtest | None",
+    out: Path,
+    inputs: tuple[Path | None, ...],
+) -> None:
     import pandas as pd
 
-    from adl_jax.plot import plot_backtest
+    from adl_jax.plot import FIGURES, plot_backtest
+    from adl_jax.result import InputError
     from adl_jax.tables import write_table, written_whole
 
+    names = ["policies", "policy_rounds"]
+    written = [f"{name}{suffix}" for name in names for suffix in (".csv", ".parquet")]
+    written += ["result.json", *(f"{name}.png" for name in FIGURES)]
+    for given in inputs:
+        if given is not None and given.resolve() in [
+            (out / name).resolve() for name in written
+        ]:
+            raise InputError(
+                f"{given}: --out would write over it; fix: choose another folder"
+            )
     policies = result.to_pandas()
     if semi_synthetic is not None:
         policies = pd.concat([policies, semi_synthetic.to_pandas()], ignore_index=True)
-    write_table(policies, out / "policies")
-    write_table(result.rounds_to_pandas(), out / "rounds")
+    write_table(policies, out / names[0])
+    write_table(result.rounds_to_pandas(), out / names[1])
     plot_backtest(result, out)
     with written_whole(out / "result.json") as temporary:
         text = json.dumps(_as_json(result, semi_synthetic), allow_nan=False, indent=2)

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from adl_jax.backtesting import Backtest, Role, Score
-from adl_jax.evaluate import bounds
 from adl_jax.evaluate.loss import empirical
 from adl_jax.messages import severity_needed
 from adl_jax.tables import written_whole
@@ -47,26 +46,23 @@ def plot_backtest(result: Backtest, folder: Path) -> list[Path]:
     Budgets by round, cumulative tracking, the cumulative objective against the bound, and
     concentration by round, as PNG files, each written whole or not at all.
 
-    **Returns:** their paths; figures that an event has no data for are left out.
+    **Returns:** their paths; figures that an event has no data for are left out, and old
+    ones of that name removed.
     """
-    figures: dict[str, Callable[[Axes, Backtest], bool]] = {
-        "budgets": _budgets,
-        "cumulative_tracking": _cumulative_tracking,
-        "objective_against_bound": _objective_against_bound,
-        "concentration": _concentration,
-    }
     paths = []
-    for name, draw in figures.items():
+    for name, draw in FIGURES.items():
+        path = folder / f"{name}.png"
         with matplotlib.rc_context(_STYLE):
             figure = Figure()
             axes = figure.subplots()
-            if draw(axes, result):
-                handles, labels = axes.get_legend_handles_labels()
-                figure.legend(handles, labels, loc="outside right upper")
-                path = folder / f"{name}.png"
-                with written_whole(path) as temporary:
-                    figure.savefig(temporary, dpi=160)
-                paths.append(path)
+            if not draw(axes, result):
+                path.unlink(missing_ok=True)
+                continue
+            handles, labels = axes.get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside right upper")
+            with written_whole(path) as temporary:
+                figure.savefig(temporary, dpi=160)
+        paths.append(path)
     return paths
 
 
@@ -145,13 +141,10 @@ def _objective_against_bound(axes: Axes, result: Backtest) -> bool:
     if reference is None or reference.concentration is None:
         return False
     least = reference.concentration
-    comparator = severity_needed(rounds.needed, rounds.deficit)
-    bound = np.array(
-        [
-            bounds.severity_bound(rounds.deficit[: t + 1], comparator[: t + 1])
-            for t in range(rounds.num_rounds)
-        ]
-    )
+    comparator = np.asarray(severity_needed(rounds.needed, rounds.deficit))
+    # (17) of every prefix of the rounds at once.
+    path = np.cumsum(np.abs(np.diff(comparator, prepend=comparator[0])))
+    bound = np.sqrt((1 + 2 * path) * np.cumsum(np.asarray(rounds.deficit) ** 2))
     if not bound.all():
         return False
 
@@ -187,3 +180,12 @@ def _concentration(axes: Axes, result: Backtest) -> bool:
     axes.yaxis.set_major_formatter(_SHARE)
     axes.set_title("Largest haircut fraction of any account (zeros not drawn)")
     return drawn
+
+
+FIGURES: dict[str, Callable[[Axes, Backtest], bool]] = {
+    "budgets": _budgets,
+    "cumulative_tracking": _cumulative_tracking,
+    "objective_against_bound": _objective_against_bound,
+    "concentration": _concentration,
+}
+"""What is drawn, by file name; each returns whether there was anything to draw."""

@@ -10,7 +10,7 @@ from adl_jax.result import RESULTS
 
 
 _ROLE_TITLES = {
-    Role.published: "published",
+    Role.published: "recorded, published or given",
     Role.constant: "constants, no learning",
     Role.learner: "learners, ex ante",
     Role.reference: "references, in hindsight",
@@ -46,7 +46,7 @@ def print_backtest(
     notes_width = min(console.width, 100)
     # A number cut short would be wrong, so that a narrow terminal has to wrap.
     console.width = max(console.width, *(_natural_width(table) for table in tables))
-    console.print(f"\n[bold]{result.event.name}[/bold]")
+    console.print(f"\n{result.event.name}", style="bold", highlight=False, markup=False)
     for table in tables:
         console.print(table)
     console.width = notes_width
@@ -205,14 +205,15 @@ def _accounts(title: str, scores: list[Score]) -> Table:
         assert score.accounts is not None
         table.add_row(
             f"  {score.entry.name}",
-            *(
-                f"{score.accounts[name]:,.1f}"
-                if name == "accounts_touched"
-                else f"{score.accounts[name]:.4f}"
-                for name in ACCOUNT_DIAGNOSTICS
-            ),
+            *(_diagnostic(name, score.accounts[name]) for name in ACCOUNT_DIAGNOSTICS),
         )
     return table
+
+
+def _diagnostic(name: str, value: float | None) -> str:
+    if value is None:
+        return _UNDEFINED
+    return f"{value:,.1f}" if name == "accounts_touched" else f"{value:.4f}"
 
 
 def _print_notes(
@@ -223,8 +224,8 @@ def _print_notes(
     lines = []
     if recorded:
         lines.append(
-            f"Published: what {recorded} executed, and their concentrations; the rounds' "
-            "deficits, needed budgets and capacities."
+            f"Published or given: what {recorded} executed, and their concentrations; the "
+            "rounds' deficits, needed budgets and capacities."
         )
         lines.append(
             "Recomputed: every sum, regret, path variation and bound, by the same code "
@@ -242,12 +243,11 @@ def _print_notes(
             f"No row is blind: the rounds have been seen, and {count} learner "
             "configurations were evaluated on them while developing."
         )
-    failures = {
-        score.status
+    lines += [
+        f"Reported by {score.entry.name}: {score.status}."
         for score in result.scores
         if score.status != RESULTS[RESULTS.successful]
-    }
-    lines += [f"Reported by a policy: {failure}." for failure in sorted(failures)]
+    ]
     lines += [f"Source: {source}." for source in event.sources]
     console.print()
     for line in lines:

@@ -15,21 +15,42 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from adl_jax.result import InputError
 
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""USD or contracts: finite, at least 0."""
-Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""USD a contract: finite, above 0."""
-Number = Annotated[float, Field(allow_inf_nan=False)]
+# Squares of amounts are summed; nothing in a market comes near this.
+_LARGEST = 1e15
+Amount = Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)]
+"""USD, contracts or a fraction: finite, at least 0."""
+Positive = Annotated[float, Field(gt=0, le=_LARGEST, allow_inf_nan=False)]
+"""A price in USD or a size in contracts: finite, above 0."""
+Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 """Finite."""
-Fraction = Annotated[float, Field(ge=0, le=1)]
-"""In [0, 1]."""
-Milliseconds = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Unix time in milliseconds."""
 Name = Annotated[str, Field(min_length=1)]
 """Not empty."""
 
 Row = TypeVar("Row", bound=BaseModel)
 _MOST_SHOWN = 20
+
+
+class Rows(list[Row]):
+    """Validated rows of a file, each with the line it stands on."""
+
+    def __init__(self, path: Path, rows: list[Row], lines: list[int]):
+        """Keeps what an error message needs."""
+        super().__init__(rows)
+        self.path = path
+        self.lines = lines
+
+    def place(self, index: int, column: str) -> str:
+        """Where a value stands, from the row's index."""
+        return f"row {index + 1} (line {self.lines[index]}), column {column}"
+
+    def refuse(self, problems: Sequence[str]) -> None:
+        """Raises one error for everything that is wrong, if anything is."""
+        if problems:
+            raise problems_in(self.path, problems)
+
+
 _FIXES = {
     "missing": "add the value",
     "float_parsing": "write a plain number, such as 1234.56",
@@ -39,12 +60,13 @@ _FIXES = {
     "greater_than_equal": "write a number at or above it",
     "greater_than": "write a number above it",
     "less_than_equal": "write a number at or below it",
-    "string_too_short": "write a name",
+    "less_than": "write a number below it",
+    "int_parsing_size": "write a number below it",
     "bool_parsing": "write True or False",
 }
 
 
-def read_rows(path: Path, model: type[Row]) -> list[Row]:
+def read_rows(path: Path, model: type[Row]) -> Rows[Row]:
     """Reads a CSV file into validated rows.
 
     **Arguments:**
@@ -70,9 +92,10 @@ def read_rows(path: Path, model: type[Row]) -> list[Row]:
         raise problems_in(path, problems)
     rows = [dict(zip(header, cells, strict=True)) for _, cells in lines]
     try:
-        return TypeAdapter(list[model]).validate_python(rows)  # pyright: ignore
+        valid = TypeAdapter(list[model]).validate_python(rows)  # pyright: ignore
     except ValidationError as error:
         raise problems_in(path, _describe(error, lines)) from None
+    return Rows(path, valid, [number for number, _ in lines])
 
 
 def header_of(path: Path) -> list[str]:
@@ -89,18 +112,15 @@ def problems_in(path: Path, problems: Sequence[str]) -> InputError:
     return InputError("\n".join([f"{path}: {count}", *shown]))
 
 
-def place(index: int, column: str) -> str:
-    """Where in a file a value stands, from the row's index."""
-    return f"row {index + 1} (line {index + 2}), column {column}"
-
-
 def _read_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; fix: check the path")
+    if not path.is_file():
+        raise InputError(f"{path}: not a regular file; fix: give a CSV file")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
-            # Blank lines at the end are not rows.
+            # Blank lines are not rows.
             lines = [(reader.line_num, cells) for cells in reader if cells]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(
@@ -134,12 +154,14 @@ def _check_header(path: Path, header: list[str], model: type[BaseModel]) -> None
 
 
 def _describe(error: ValidationError, lines: list[tuple[int, list[str]]]) -> list[str]:
-    problems = []
+    problems: list[str] = []
     for item in error.errors():
         index = int(item["loc"][0])
         column = ".".join(str(part) for part in item["loc"][1:]) or "(row)"
         message = item["msg"][0].lower() + item["msg"][1:]
         fix = _FIXES.get(item["type"], "correct the value")
+        if item["input"] == "":
+            fix = "fill every row; a column that is optional may be removed whole"
         problems.append(
             f"row {index + 1} (line {lines[index][0]}), column {column}: "
             f"value {item['input']!r}, {message}; fix: {fix}"

@@ -78,7 +78,13 @@ def test_the_tables_show_the_figures_uncut(monkeypatch):
     ):
         assert figure in output
     assert "…" not in output
-    for word in ("Published:", "Recomputed:", "New:", "Source:", "No row is blind"):
+    for word in (
+        "Published or given:",
+        "Recomputed:",
+        "New:",
+        "Source:",
+        "No row is blind",
+    ):
         assert word in output
 
 
@@ -86,8 +92,8 @@ def test_public_tables_add_rates_and_semi_synthetic_rows(oct10):
     rows = {row["name"]: row for row in replay_json("--data", oct10)["policies"]}
     assert rows["running_mean_rate"]["information"] == "notional"
     assert rows["rate_1.0%"]["role"] == "constant"
-    assert rows["hindsight/queue"]["role"] == "semi_synthetic"
-    assert rows["hindsight/pro_rata"]["adjacent_inversions"] == 0
+    assert rows["semi_synthetic/queue"]["role"] == "semi_synthetic"
+    assert rows["semi_synthetic/pro_rata"]["adjacent_inversions"] == 0
     assert sum(row["headline"] for row in rows.values()) == 2
     table = run("replay", "--data", oct10).stdout
     assert "19,337 accounts, semi-synthetic" in table
@@ -156,8 +162,9 @@ def test_out_writes_tables_json_and_figures(tmp_path, embedded):
         assert done.exit_code == 0
     names = {path.name for path in out.iterdir()}
     assert names == {
-        *("policies.csv", "policies.parquet", "rounds.csv", "rounds.parquet"),
-        *("result.json", "budgets.png", "cumulative_tracking.png"),
+        *("policies.csv", "policies.parquet", "result.json"),
+        *("policy_rounds.csv", "policy_rounds.parquet"),
+        *("budgets.png", "cumulative_tracking.png"),
         *("objective_against_bound.png", "concentration.png"),
     }
     policies = pd.read_parquet(out / "policies.parquet")
@@ -173,6 +180,11 @@ def test_out_writes_tables_json_and_figures(tmp_path, embedded):
         (["--events", "nowhere.csv"], ["nowhere.csv: no such file"]),
         (["--closeouts", "a.csv"], ["--closeouts belongs to --rounds"]),
         (["--data", "a", "--rounds", "b"], ["give one of them"]),
+        (
+            ["--rounds", "a", "--closeouts", "b", "--events", "c"],
+            ["leave --closeouts out"],
+        ),
+        (["--rounds", "/"], ["not a regular file"]),
         (["--out", "/dev/null/x"], ["/dev/null"]),
     ],
 )
@@ -191,6 +203,37 @@ def test_bad_rows_are_named_on_the_error_stream(tmp_path):
     done = run("replay", "--rounds", path)
     assert done.exit_code == 2
     assert "row 1 (line 2), column deficit_usd: value 'lots'" in done.stderr
+
+
+def test_no_input_is_written_over(tmp_path):
+    path = own_rounds(tmp_path).rename(tmp_path / "policies.csv")
+    before = path.read_text()
+    done = run("replay", "--rounds", path, "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "would write over it" in done.stderr
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("1760130964831,1760130964831", "1," + "9" * 23, "column end_ms"),
+        ("10925707.159378", "1e308", "column deficit_usd"),
+        ("production_queue_exec", "a[/dim]b_exec", "use letters, digits"),
+        ("production_queue_exec", "$x_$_exec", "use letters, digits"),
+        ("production_queue", "zero", "two policies are named 'zero'"),
+    ],
+)
+def test_wild_values_are_one_clear_error(tmp_path, old, new, word):
+    path = own_rounds(tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    done = run("replay", "--rounds", path, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert word in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_doctor_prints_what_it_found():

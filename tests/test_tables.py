@@ -56,7 +56,7 @@ def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path):
         ("name,amount\na,nan\n", ["row 1", "'nan'", "finite"]),
         ("name,amount\na,inf\n", ["row 1", "'inf'", "finite"]),
         ("name,amount\na,\n", ["row 1", "column amount", "''"]),
-        ("name,amount\n,1\n", ["column name", "write a name"]),
+        ("name,amount\n,1\n", ["column name", "fill every row"]),
         ("name\na\n", ["column 'amount' is missing", "the file has: name"]),
         (
             "name,amount,amont\na,1,2\n",

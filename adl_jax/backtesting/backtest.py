@@ -16,7 +16,7 @@ from adl_jax.evaluate.loss import empirical
 from adl_jax.event import Event
 from adl_jax.loop import replay
 from adl_jax.messages import Information, Trajectory, severity_needed
-from adl_jax.result import RESULTS
+from adl_jax.result import RESULTS, InputError
 from adl_jax.rounds import Rounds
 
 
@@ -63,7 +63,7 @@ class Score:
     dynamic_regret_usd: float
     policy_class_regret_usd: float | None
     tracking_regret_usd: float
-    accounts: dict[str, float] | None
+    accounts: dict[str, float | None] | None
     status: str
     configuration: str
 
@@ -192,6 +192,7 @@ def backtest(event: Event, chosen: Sequence[Entry] | None = None) -> Backtest:
     ```
     """
     chosen = entries(event) if chosen is None else chosen
+    _check_names(chosen)
     rounds = event.rounds
     needed_total = float(rounds.needed.sum())
     comparator = severity_needed(rounds.needed, rounds.deficit)
@@ -210,8 +211,21 @@ def backtest(event: Event, chosen: Sequence[Entry] | None = None) -> Backtest:
     )
 
 
-def account_diagnostics(rounds: Rounds, haircut: Any) -> dict[str, float]:
-    """Means over rounds of how even and stable haircuts are, see `diagnostics`."""
+def _check_names(chosen: Sequence[Entry]) -> None:
+    names = [entry.name for entry in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"two policies are named {name!r}; fix: give the recorded one, "
+                f"{name}_executed_usd in a rounds file, another name"
+            )
+
+
+def account_diagnostics(rounds: Rounds, haircut: Any) -> dict[str, float | None]:
+    """Means over rounds of how even and stable haircuts are, see `diagnostics`.
+
+    `rank_correlation` is `None` for one round, which has no neighbour.
+    """
     capacity = rounds.capacity
     assert capacity is not None
     by_round = {
@@ -222,13 +236,13 @@ def account_diagnostics(rounds: Rounds, haircut: Any) -> dict[str, float]:
         "gini": diagnostics.gini,
         "worst_decile": diagnostics.worst_decile,
     }
-    means = {
+    means: dict[str, float | None] = {
         name: float(jax.vmap(measure)(haircut, capacity).mean())
         for name, measure in by_round.items()
     }
     correlation = diagnostics.rank_correlation(haircut, capacity)
-    one_round = rounds.num_rounds == 1
-    return means | {"rank_correlation": 1.0 if one_round else float(correlation.mean())}
+    means["rank_correlation"] = float(correlation.mean()) if len(correlation) else None
+    return means
 
 
 ACCOUNT_DIAGNOSTICS = (
@@ -237,7 +251,10 @@ ACCOUNT_DIAGNOSTICS = (
 )
 
 
-def _reference_concentration(event: Event) -> PerRound | None:
+def _reference_concentration(entry: Entry, event: Event) -> PerRound | None:
+    # Fairness on made-up accounts says nothing against a reference on the real ones.
+    if entry.role is Role.semi_synthetic:
+        return None
     reference = event.recorded.get(REFERENCE)
     return None if reference is None else reference.concentration
 
@@ -247,7 +264,7 @@ def _score(entry: Entry, event: Event, bound: float, needed_total: float) -> Sco
     trajectory = replay(rounds, entry.policy)
     records = trajectory.records
     sums = diagnostics.tracking_sums(records.executed, rounds.needed)
-    reference = _reference_concentration(event)
+    reference = _reference_concentration(entry, event)
     by_weight = fairness = None
     if records.concentration is not None and reference is not None:
         parts = empirical(

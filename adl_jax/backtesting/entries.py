@@ -65,8 +65,8 @@ class Entry:
     origin: Origin = Origin.new
 
 
-RATES = (0.005, 0.01, 0.02)
-"""Constant rates. Several, since the best one is known only afterwards."""
+RATES = (0.001, 0.01, 0.1)
+"""Constant rates, one a decade. Several, since the best is known only afterwards."""
 
 
 def entries(event: Event) -> list[Entry]:
@@ -87,7 +87,7 @@ def semi_synthetic_entries() -> list[Entry]:
     """Every allocation with the same budget, what was needed."""
     return [
         Entry(
-            f"hindsight/{name}",
+            f"semi_synthetic/{name}",
             Hindsight(Policy(Fixed(0), make())),
             Role.semi_synthetic,
             Information.hindsight,

@@ -1,13 +1,11 @@
 """What was closed out, by round and market, from rows to the arrays of `Rounds`."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from adl_jax.tables import Amount, Name, Price, place, problems_in
+from adl_jax.tables import Amount, Name, Positive, Rows
 
 
 class CloseoutRow(BaseModel):
@@ -18,14 +16,13 @@ class CloseoutRow(BaseModel):
     round: int
     market: Name
     quantity: Amount
-    price_usd: Price
-    max_leverage: Price | None = None
+    price_usd: Positive
+    max_leverage: Positive | None = None
     gap_usd: Amount | None = None
 
 
 def closeout_fields(
-    path: Path,
-    rows: Sequence[CloseoutRow],
+    rows: Rows[CloseoutRow],
     labels: tuple[int, ...],
     *,
     round_column: str = "round",
@@ -35,7 +32,6 @@ def closeout_fields(
 
     **Arguments:**
 
-    - `path`: where the rows come from, for the error messages.
     - `rows`: sorted by round, one for each market of a round.
     - `labels`: the rounds' own numbers, in order.
     - `round_column`, `market_column`: what the file calls them.
@@ -46,7 +42,7 @@ def closeout_fields(
     **Raises:** `InputError` naming the row, column, value and fix.
     """
     at_round = {label: index for index, label in enumerate(labels)}
-    _check(path, rows, at_round, round_column, market_column)
+    _check(rows, at_round, round_column, market_column)
     markets = tuple(dict.fromkeys(row.market for row in rows))
     at_market = {market: index for index, market in enumerate(markets)}
     cells = (
@@ -73,8 +69,7 @@ def closeout_fields(
 
 
 def _check(
-    path: Path,
-    rows: Sequence[CloseoutRow],
+    rows: Rows[CloseoutRow],
     at_round: dict[int, int],
     round_column: str,
     market_column: str,
@@ -86,26 +81,25 @@ def _check(
         at = at_round.get(row.round)
         if at is None:
             problems.append(
-                f"{place(index, round_column)}: value {row.round}, not a round of the "
-                f"event; fix: use one of {list(at_round)}"
+                f"{rows.place(index, round_column)}: value {row.round}, not a round of "
+                f"the event; fix: use one of {list(at_round)}"
             )
         elif at < latest:
             problems.append(
-                f"{place(index, round_column)}: value {row.round}, after a later round; "
-                "fix: sort the rows by round"
+                f"{rows.place(index, round_column)}: value {row.round}, after a later "
+                "round; fix: sort the rows by round"
             )
         latest = max(latest, -1 if at is None else at)
         if (row.round, row.market) in seen:
             problems.append(
-                f"{place(index, market_column)}: value {row.market!r}, there already in "
-                f"round {row.round}; fix: give each market one row a round"
+                f"{rows.place(index, market_column)}: value {row.market!r}, there "
+                f"already in round {row.round}; fix: give each market one row a round"
             )
         seen.add((row.round, row.market))
         limit = limits.setdefault(row.market, row.max_leverage)
         if limit != row.max_leverage:
             problems.append(
-                f"{place(index, 'max_leverage')}: value {row.max_leverage}, but {limit} "
-                "in an earlier round; fix: give each market one limit"
+                f"{rows.place(index, 'max_leverage')}: value {row.max_leverage}, but "
+                f"{limit} in an earlier round; fix: give each market one limit"
             )
-    if problems:
-        raise problems_in(path, problems)
+    rows.refuse(problems)

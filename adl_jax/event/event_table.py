@@ -14,14 +14,12 @@ from adl_jax.policy import Recorded
 from adl_jax.result import InputError
 from adl_jax.rounds import Rounds
 from adl_jax.tables import (
-    Amount,
     Milliseconds,
     Name,
     Number,
-    Price,
+    Positive,
+    Rows,
     header_of,
-    place,
-    problems_in,
     read_rows,
 )
 
@@ -36,10 +34,10 @@ class FillRow(BaseModel):
     user: Name
     coin: Name
     time: Milliseconds
-    adl_price: Price
-    adl_size: Amount
+    adl_price: Positive
+    adl_size: Positive
     position_size: Number
-    entry_price: Price
+    entry_price: Positive
     total_unrealized_pnl: Number
     leverage_realtime: Number
     pnl_percent: Number
@@ -47,8 +45,10 @@ class FillRow(BaseModel):
 
 
 class _LoserFillRow(FillRow):
+    # Losers are told apart by name: without one, two would count as one.
+    liquidated_user: Name
     liquidated_total_equity: Number
-    mark_price: Price
+    mark_price: Positive
 
 
 def read_events(path: Path, figures: Event, *, gap_ms: int = GAP_MS) -> Event:
@@ -77,9 +77,8 @@ def read_events(path: Path, figures: Event, *, gap_ms: int = GAP_MS) -> Event:
     computed = {"liquidated_total_equity", "mark_price"} <= set(header_of(path))
     rows = read_rows(path, _LoserFillRow if computed else FillRow)
     fills = pd.DataFrame([row.model_dump() for row in rows])
-    _check_duplicates(path, fills)
-    # A stable sort: fills of one instant keep the file's order.
-    fills = fills.sort_values("time", kind="stable", ignore_index=True)
+    _check_duplicates(rows, fills)
+    fills = _in_order(fills)
     fills["cluster"] = (fills["time"].diff() > gap_ms).cumsum()
     clusters = fills.groupby("cluster")["time"].agg(["min", "max"])
     if computed:
@@ -89,31 +88,58 @@ def read_events(path: Path, figures: Event, *, gap_ms: int = GAP_MS) -> Event:
     fills["round"] = fills["cluster"].map(label_of)
     kept = fills.dropna(subset="round").astype({"round": int})
     labels = tuple(label for label in figures.labels if label in set(kept["round"]))
+    event = _with_winners(path, _only(figures, labels), kept, labels)
     matched = sum(cluster in label_of for cluster in clusters.index)
+    notes = (
+        f"{len(clusters)} clusters of fills, {matched} with a deficit in {len(labels)} "
+        f"rounds, {len(clusters) - matched} dropped without one "
+        f"({len(fills) - len(kept)} of {len(fills)} fills).",
+    )
+    if computed:
+        notes += ("Deficits and needed budgets are computed from the fills.",)
+    else:
+        notes += (
+            f"Deficits and needed budgets are joined by time from {figures.name}: "
+            f"{len(labels)} of its {len(figures.labels)} rounds have fills here.",
+            f"Winners are the {len(event.accounts)} accounts of the table, with "
+            f"{_share_of_capacity(event, figures):.1%} of the rounds' given capacity; "
+            "our policies can raise no more, recorded rows stand as they were.",
+        )
     return dataclasses.replace(
-        _with_winners(path, _only(figures, labels), kept, labels),
+        event,
         name=f"{path.stem} ({figures.name})",
         sources=(str(path), *figures.sources),
-        notes=(
-            *figures.notes,
-            f"{len(clusters)} clusters of fills, {matched} with a deficit in "
-            f"{len(labels)} rounds, {len(clusters) - matched} dropped without one "
-            f"({len(fills) - len(kept)} of {len(fills)} fills).",
-            "Deficits and needed budgets are "
-            + ("computed from the table." if computed else "joined by time."),
-        ),
+        notes=(*figures.notes, *notes),
     )
 
 
-def _check_duplicates(path: Path, fills: pd.DataFrame) -> None:
-    repeated = fills.duplicated()
-    if repeated.any():
-        problems = [
-            f"{place(int(index), 'user')}: value {fills['user'][index]!r}, the whole row "
-            "stands above already; fix: keep it once"
-            for index in np.flatnonzero(repeated)
+def _share_of_capacity(event: Event, figures: Event) -> float:
+    given = _only(figures, event.labels).rounds.capacity_total.sum()
+    return float(event.rounds.capacity_total.sum() / given) if given > 0 else 0.0
+
+
+def _in_order(fills: pd.DataFrame) -> pd.DataFrame:
+    # Fills of one instant have no order of their own. The largest profit comes first,
+    # which is the account before it was touched; the other columns settle the rest, so
+    # that the file's order never matters.
+    others = [
+        name for name in fills.columns if name not in ("time", "total_unrealized_pnl")
+    ]
+    return fills.sort_values(
+        ["time", "total_unrealized_pnl", *others],
+        ascending=[True, False, *([True] * len(others))],
+        ignore_index=True,
+    )
+
+
+def _check_duplicates(rows: Rows[Any], fills: pd.DataFrame) -> None:
+    rows.refuse(
+        [
+            f"{rows.place(int(index), 'user')}: value {fills['user'][index]!r}, the "
+            "whole row stands above already; fix: keep it once"
+            for index in np.flatnonzero(fills.duplicated())
         ]
-        raise problems_in(path, problems)
+    )
 
 
 def _matching_rounds(
@@ -214,17 +240,11 @@ def _with_winners(
     capacity = grid(first["total_unrealized_pnl"].clip(lower=0))
     traded = fills.assign(notional=fills["adl_price"] * fills["adl_size"])
     by_market = traded.groupby(["round", "coin"])[["adl_size", "notional"]].sum()
-    by_market = by_market[by_market["adl_size"] > 0]
-    closeouts = closeout_fields(
-        path,
-        [
-            CloseoutRow(
-                round=label, market=coin, quantity=size, price_usd=notional / size
-            )
-            for (label, coin), size, notional in by_market.itertuples()
-        ],
-        labels,
-    )
+    rows = [
+        CloseoutRow(round=label, market=coin, quantity=size, price_usd=notional / size)
+        for (label, coin), size, notional in by_market.itertuples()
+    ]
+    closeouts = closeout_fields(Rows(path, rows, []), labels)
     known: dict[str, Any] = {
         name: getattr(event.rounds, name)
         for name in ("deficit", "needed", "start_ms", "end_ms", "deficit_basis")

@@ -1,24 +1,20 @@
-"""October 10, 2025 on Hyperliquid: the published figures, embedded and in full."""
+"""October 10, 2025 on Hyperliquid: the published figures, embedded."""
 
 import dataclasses
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from adl_jax.event.base import Event
-from adl_jax.event.closeouts import CloseoutRow, closeout_fields
 from adl_jax.event.rounds_csv import read_rounds
-from adl_jax.result import InputError
-from adl_jax.rounds import Rounds
-from adl_jax.tables import Amount, Name, Price, problems_in, read_rows
+from adl_jax.messages import Information
+from adl_jax.tables import Amount, problems_in, read_rows
 
 
 PAPER = "arXiv 2602.15182, Autodeleveraging as Online Learning, Table 2 and section 5"
 REPOSITORY = "github.com/pluriholonomic/autodeleveraging-analysis (MIT)"
-HYPERREPLAY = "Powered by HyperReplay - (c) ConejoCapital, non-commercial licence"
 _NOTES = (
     "One account's loss of 10,925,707.16 stands in nine of the sixteen deficits; "
     "counted once, they sum to an eighth.",
@@ -61,18 +57,30 @@ def october10() -> Event:
     executed = [
         (row.horizon_ms, row.round, row.production_queue_executed_usd) for row in rows
     ]
+    recorded = {
+        # Every benchmark policy was given the realised needed budget.
+        name: row
+        if name == "production_queue"
+        else dataclasses.replace(row, information=Information.hindsight)
+        for name, row in event.recorded.items()
+    }
     return dataclasses.replace(
         event,
+        recorded=recorded,
         name="October 10, 2025, Hyperliquid",
-        horizons=_by_horizon(path, executed, event.labels),
+        horizons=by_horizon(path, executed, event.labels),
         sources=(PAPER, REPOSITORY),
         notes=_NOTES,
     )
 
 
-def _by_horizon(
+def by_horizon(
     path: Path, executed: list[tuple[int, int, float]], labels: tuple[int, ...]
 ) -> dict[int, np.ndarray]:
+    """What was executed at each horizon, in the order of the rounds' labels.
+
+    **Raises:** `InputError` where a horizon lacks a round or has it twice.
+    """
     by_place = {(horizon, label): usd for horizon, label, usd in executed}
     horizons = sorted({horizon for horizon, _, _ in executed})
     absent = [
@@ -87,122 +95,3 @@ def _by_horizon(
         horizon: np.array([by_place[horizon, label] for label in labels])
         for horizon in horizons
     }
-
-
-class _GapRow(BaseModel):
-    wave: int
-    coin: Name
-    gap_usd_x_qty: Amount
-    qty_contracts: Amount
-
-
-class _PriceRow(BaseModel):
-    ticker: Name
-    avg_price: Price
-
-
-class _HorizonTableRow(BaseModel):
-    horizon_ms: int
-    wave: int
-    budget_prod_usd: Amount
-
-
-class _WaveRow(BaseModel):
-    wave: int
-    budget_needed: Amount
-    deficit_usd: Amount
-    total_cap: Amount
-
-
-def october10_tables(folder: Path) -> Event:
-    """The sixteen rounds with close-outs by market, from the public tables.
-
-    **Arguments:** `folder`: holds the files that `docs/data.md` names.
-
-    **Returns:** the embedded event with `closeout_quantity`, `closeout_price` (each
-    market's average over the twelve minutes, a mild look-ahead) and `closeout_gap`.
-
-    **Raises:** `InputError` where a file is absent or bad, or where its rounds are not
-    the embedded ones.
-    """
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder}: no such folder; fix: see docs/data.md for its files"
-        )
-    event = october10()
-    _check_same_rounds(folder / "policy_per_wave_metrics.csv", event)
-    gaps_file = folder / "two_pass_wave_coin_gap_per_contract.csv"
-    gaps = read_rows(gaps_file, _GapRow)
-    prices_file = folder / "adl_net_volume_full_12min.csv"
-    prices = {row.ticker: row.avg_price for row in read_rows(prices_file, _PriceRow)}
-    absent = sorted({row.coin for row in gaps} - set(prices))
-    if absent:
-        raise problems_in(prices_file, [f"no avg_price for {coin}" for coin in absent])
-    closeouts = closeout_fields(
-        gaps_file,
-        [
-            CloseoutRow(
-                round=row.wave,
-                market=row.coin,
-                quantity=row.qty_contracts,
-                price_usd=prices[row.coin],
-                gap_usd=row.gap_usd_x_qty,
-            )
-            for row in gaps
-        ],
-        event.labels,
-        round_column="wave",
-        market_column="coin",
-    )
-    horizons_file = folder / "two_pass_equity_delta_by_wave.csv"
-    horizons = [
-        (row.horizon_ms, row.wave, row.budget_prod_usd)
-        for row in read_rows(horizons_file, _HorizonTableRow)
-    ]
-    return dataclasses.replace(
-        event,
-        horizons=_by_horizon(horizons_file, horizons, event.labels),
-        rounds=with_fields(event.rounds, **closeouts),
-        sources=(
-            *event.sources,
-            f"close-outs by market: {gaps_file.name}",
-            HYPERREPLAY,
-        ),
-        notes=(
-            *event.notes,
-            "Close-outs are valued at each market's average price over the twelve "
-            "minutes, a mild look-ahead.",
-        ),
-    )
-
-
-def with_fields(rounds: Rounds, **fields: Any) -> Rounds:
-    """A copy of rounds with some fields set, validated as a new one."""
-    names = [field.name for field in dataclasses.fields(Rounds)]
-    old: dict[str, Any] = {name: getattr(rounds, name) for name in names}
-    return Rounds(**(old | fields))
-
-
-def _check_same_rounds(path: Path, event: Event) -> None:
-    rows = read_rows(path, _WaveRow)
-    rounds = event.rounds
-    columns = {
-        "wave": np.array(event.labels),
-        "deficit_usd": np.asarray(rounds.deficit),
-        "budget_needed": np.asarray(rounds.needed),
-        "total_cap": np.asarray(rounds.capacity_total),
-    }
-    problems = []
-    if len(rows) != rounds.num_rounds:
-        problems.append(f"{len(rows)} rows; fix: it has {rounds.num_rounds} rounds")
-    for index, row in enumerate(rows[: rounds.num_rounds]):
-        for name, known in columns.items():
-            value = getattr(row, name)
-            # Loose enough for float32, tight enough for another event.
-            if not np.isclose(value, known[index], rtol=1e-6, atol=0.01):
-                problems.append(
-                    f"row {index + 1}, column {name}: value {value}, published as "
-                    f"{known[index]}; fix: for another event use --rounds"
-                )
-    if problems:
-        raise problems_in(path, problems)

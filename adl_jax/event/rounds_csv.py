@@ -1,5 +1,6 @@
 """Any past event from two CSV files: its rounds, and what was closed out in them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,14 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from adl_jax.event.base import Event
 from adl_jax.event.closeouts import CloseoutRow, closeout_fields
-from adl_jax.messages import Information
 from adl_jax.policy import Recorded
 from adl_jax.result import InputError
 from adl_jax.rounds import Rounds
 from adl_jax.tables import (
     Amount,
-    Fraction,
     Milliseconds,
+    Rows,
     header_of,
-    place,
-    problems_in,
     read_rows,
 )
 
@@ -37,13 +35,6 @@ class RoundRow(BaseModel):
     largest_loss_usd: Amount | None = None
 
 
-# Published benchmarks were given the realised needed budget (docs/data.md).
-_KNEW_NEEDED = frozenset(
-    {
-        *("integer_pro_rata", "vector_mirror_descent"),
-        *("min_max_ilp", "continuous_pro_rata"),
-    }
-)
 _EXECUTED, _CONCENTRATION = "_executed_usd", "_concentration"
 
 
@@ -64,7 +55,7 @@ def read_rounds(path: Path, closeouts: Path | None = None) -> Event:
     """
     names = _recorded_names(path)
     rows = read_rows(path, _row_model(names, set(header_of(path))))
-    _check_order(path, rows)
+    _check_order(rows)
     columns = {
         name: np.array([getattr(row, name) for row in rows])
         for name in type(rows[0]).model_fields
@@ -73,11 +64,11 @@ def read_rounds(path: Path, closeouts: Path | None = None) -> Event:
     markets = (
         {}
         if closeouts is None
-        else closeout_fields(closeouts, read_rows(closeouts, CloseoutRow), labels)
+        else closeout_fields(read_rows(closeouts, CloseoutRow), labels)
     )
     largest = columns["largest_loss_usd"]
     if largest[0] is not None:
-        _check_largest(path, rows)
+        _check_largest(rows)
     return Event(
         name=path.stem,
         rounds=Rounds(
@@ -93,14 +84,12 @@ def read_rounds(path: Path, closeouts: Path | None = None) -> Event:
             name: Recorded(
                 executed=columns[name + _EXECUTED],
                 concentration=columns.get(name + _CONCENTRATION),
-                information=Information.hindsight
-                if name in _KNEW_NEEDED
-                else Information.observed,
             )
             for name in names
         },
         largest_loss=None if largest[0] is None else largest.astype(float),
         sources=tuple(str(file) for file in (path, closeouts) if file is not None),
+        notes=_gap_notes(markets, columns["needed_usd"]),
     )
 
 
@@ -111,6 +100,13 @@ def _recorded_names(path: Path) -> list[str]:
         for column in header
         if column.endswith(_EXECUTED) and column != _EXECUTED
     ]
+    for name in names:
+        # Names go into tables, figures and file names.
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name):
+            raise InputError(
+                f"{path}: column {name + _EXECUTED!r} names a policy {name!r}; fix: use "
+                "letters, digits, '_', '.', '+' and '-'"
+            )
     for column in header:
         if column.endswith(_CONCENTRATION):
             name = column.removesuffix(_CONCENTRATION)
@@ -125,44 +121,52 @@ def _recorded_names(path: Path) -> list[str]:
 def _row_model(names: list[str], header: set[str]) -> type[RoundRow]:
     recorded: dict[str, Any] = {name + _EXECUTED: (Amount, ...) for name in names}
     recorded |= {
-        name + _CONCENTRATION: (Fraction, ...)
+        name + _CONCENTRATION: (Amount, ...)
         for name in names
         if name + _CONCENTRATION in header
     }
     return create_model("RecordedRoundRow", __base__=RoundRow, **recorded)
 
 
-def _check_order(path: Path, rows: list[RoundRow]) -> None:
+def _check_order(rows: Rows[RoundRow]) -> None:
     problems, seen = [], set[int]()
     for index, row in enumerate(rows):
         if row.round in seen:
             problems.append(
-                f"{place(index, 'round')}: value {row.round}, there already; "
+                f"{rows.place(index, 'round')}: value {row.round}, there already; "
                 "fix: give each round one row"
             )
         seen.add(row.round)
         if row.end_ms < row.start_ms:
             problems.append(
-                f"{place(index, 'end_ms')}: value {row.end_ms}, before start_ms "
+                f"{rows.place(index, 'end_ms')}: value {row.end_ms}, before start_ms "
                 f"{row.start_ms}; fix: a round ends when it starts, or later"
             )
         if index and row.start_ms <= rows[index - 1].end_ms:
             problems.append(
-                f"{place(index, 'start_ms')}: value {row.start_ms}, not after the "
+                f"{rows.place(index, 'start_ms')}: value {row.start_ms}, not after the "
                 f"end of the row before, {rows[index - 1].end_ms}; fix: sort the rows "
                 "by time and merge rounds that overlap"
             )
-    if problems:
-        raise problems_in(path, problems)
+    rows.refuse(problems)
 
 
-def _check_largest(path: Path, rows: list[RoundRow]) -> None:
+def _check_largest(rows: Rows[RoundRow]) -> None:
     problems = [
-        f"{place(index, 'largest_loss_usd')}: value {row.largest_loss_usd}, above "
+        f"{rows.place(index, 'largest_loss_usd')}: value {row.largest_loss_usd}, above "
         f"deficit_usd {row.deficit_usd}; fix: the largest loss is part of the deficit"
         for index, row in enumerate(rows)
         # The cent of slack is rounding in files that were written by hand.
         if (row.largest_loss_usd or 0) > row.deficit_usd + 0.01
     ]
-    if problems:
-        raise problems_in(path, problems)
+    rows.refuse(problems)
+
+
+def _gap_notes(markets: dict[str, Any], needed: np.ndarray) -> tuple[str, ...]:
+    gaps = markets.get("closeout_gap")
+    if gaps is None or np.allclose(gaps.sum(axis=1), needed, rtol=0.01, atol=0.01):
+        return ()
+    return (
+        f"gap_usd sums to {gaps.sum():,.2f}, needed_usd to {needed.sum():,.2f}: they "
+        "should agree in every round.",
+    )

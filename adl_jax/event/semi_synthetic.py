@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from adl_jax.event.base import Event
-from adl_jax.event.october10 import HYPERREPLAY
+from adl_jax.event.public_tables import HYPERREPLAY
 from adl_jax.result import InputError
 from adl_jax.rounds import Rounds
 from adl_jax.tables import Number, read_rows

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 import adl_jax
-from adl_jax import Information, Recorded, Rounds, backtest, october10, october10_tables
+from adl_jax import (
+    Information,
+    InputError,
+    Recorded,
+    Rounds,
+    backtest,
+    october10,
+    october10_tables,
+)
 from adl_jax.backtesting import (
     Entry,
     Role,
@@ -101,9 +109,8 @@ def changed_event(seed):
     """The real rounds with every figure scaled and shuffled among rounds."""
     draw, event = np.random.default_rng(seed), october10()
 
-    def changed(values, top=np.inf):
-        values = draw.permutation(np.asarray(values)) * draw.uniform(0.1, 3)
-        return np.minimum(values, top)
+    def changed(values):
+        return draw.permutation(np.asarray(values)) * draw.uniform(0.1, 3)
 
     rounds = event.rounds
     return dataclasses.replace(
@@ -116,7 +123,7 @@ def changed_event(seed):
             end_ms=rounds.end_ms,
         ),
         recorded={
-            name: Recorded(changed(row.executed), changed(row.concentration, 1))
+            name: Recorded(changed(row.executed), changed(row.concentration))
             for name, row in event.recorded.items()
         },
         largest_loss=None,
@@ -204,9 +211,10 @@ def test_undefined_values_are_null_and_json_has_no_nan():
 def test_accounts_are_compared_on_one_budget(oct10):
     event = with_deleveraged_accounts(october10(), oct10 / "accounts_deleveraged.csv")
     result = backtest(event, semi_synthetic_entries())
-    queue, pro_rata = result["hindsight/queue"], result["hindsight/pro_rata"]
+    queue, pro_rata = result["semi_synthetic/queue"], result["semi_synthetic/pro_rata"]
     for score in (queue, pro_rata):
         assert score.entry.role is Role.semi_synthetic
+        assert score.objective_usd is None
         np.testing.assert_allclose(
             score.trajectory.records.executed, event.rounds.needed, rtol=1e-9
         )
@@ -259,6 +267,20 @@ def test_fingerprints_follow_parts_and_numbers_not_precision():
         adl_jax.Hindsight(policy(0.5)),
     ]
     assert len({fingerprint(other) for other in [policy(0.5), *others]}) == 5
+
+
+def test_one_round_has_no_rank_correlation():
+    one = Rounds([5.0], [2.0], [9.0], [0], [0], capacity=[[6.0, 3.0]])
+    result = backtest(Event(name="one", rounds=one, labels=(1,)))
+    row = result["full/pro_rata"].row()
+    assert row["rank_correlation"] is None
+    assert row["gini"] > 0
+
+
+def test_a_recorded_name_of_ours_is_refused():
+    event = dataclasses.replace(october10(), recorded={"zero": Recorded(np.ones(16))})
+    with pytest.raises(InputError, match="two policies are named 'zero'"):
+        backtest(event)
 
 
 def test_chosen_entries_alone_are_compared():

@@ -73,6 +73,25 @@ def test_rounds_winners_and_close_outs_by_hand(table):
     assert any("3 clusters of fills, 2 with a deficit" in note for note in event.notes)
 
 
+def test_the_order_of_rows_never_matters(table, oct10):
+    sample = oct10 / "adl_detailed_sample.csv"
+    rows = pd.read_csv(sample).sample(frac=1, random_state=3)
+    shuffled = table(rows, list(rows.columns))
+    first, second = (read_events(path, october10()) for path in (sample, shuffled))
+    assert first.accounts == second.accounts
+    for name in ("capacity", "score", "leverage", "closeout_quantity"):
+        np.testing.assert_allclose(
+            getattr(first.rounds, name), getattr(second.rounds, name), rtol=1e-12
+        )
+
+
+def test_losers_without_a_name_are_refused(table):
+    rows = [(*fill[:-1], "") for fill in FILLS]
+    path = table(rows, liquidated_total_equity=-1000.0, mark_price=1.0)
+    with pytest.raises(InputError, match="column liquidated_user"):
+        read_events(path, october10())
+
+
 def test_a_gap_of_just_five_seconds_does_not_start_a_round(table):
     rows = [
         ("a", "BTC", 1_000, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, "x"),
@@ -181,7 +200,7 @@ def test_the_public_sample_joins_the_published_rounds(oct10):
             for name in ("start_ms", "end_ms")
         )
         fills = table[table["time"].between(start, end)].sort_values(
-            "time", kind="stable"
+            ["time", "total_unrealized_pnl"], ascending=[True, False]
         )
         first = fills.groupby("user").first()["total_unrealized_pnl"].clip(lower=0)
         np.testing.assert_allclose(event.rounds.capacity_total[index], first.sum())

@@ -91,13 +91,28 @@ def copy_tables(oct10, folder, **edits):
         (
             "policy_per_wave_metrics",
             lambda t: t.assign(deficit_usd=t["deficit_usd"] * 2),
-            ["row 1, column deficit_usd", "published as", "--rounds"],
+            ["row 1 (line 2), column deficit_usd", "published as", "--rounds"],
         ),
         ("policy_per_wave_metrics", lambda t: t.head(15), ["15 rows"]),
         (
             "policy_per_wave_metrics",
             lambda t: t.drop(columns="total_cap"),
             ["'total_cap' is missing"],
+        ),
+        (
+            "policy_per_wave_metrics",
+            lambda t: t.assign(budget_vector=1.0),
+            ["column budget_vector", "published as"],
+        ),
+        (
+            "bad_debt_loser_waves",
+            lambda t: t.assign(t_end_ms=t["t_end_ms"] + 9_000),
+            ["column t_end_ms"],
+        ),
+        (
+            "eval_horizon_sweep",
+            lambda t: t.assign(total_H_prod_usd=1.0),
+            ["column total_H_prod_usd"],
         ),
         (
             "adl_net_volume_full_12min",

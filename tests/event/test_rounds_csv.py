@@ -61,9 +61,17 @@ def test_optional_parts_may_be_left_out(files):
     assert rounds.max_leverage is None
 
 
-def test_published_benchmarks_are_known_to_have_seen_the_needed_budget(files):
-    event = read_rounds(files(ROUNDS.replace("mine", "integer_pro_rata"))[0])
-    assert event.recorded["integer_pro_rata"].information is Information.hindsight
+def test_gaps_that_do_not_add_up_are_noted(files):
+    assert read_rounds(*files()).notes == ()
+    wrong = CLOSEOUTS.replace("40,2\n", "40,200\n")
+    (note,) = read_rounds(*files(closeouts=wrong)).notes
+    assert "226.00" in note
+
+
+def test_lines_are_counted_where_blank_ones_stand_between(files):
+    text = ROUNDS.replace("4,9000,9000", "\n\n4,500,9000")
+    with pytest.raises(InputError, match=r"row 2 \(line 5\), column start_ms"):
+        read_rounds(files(text)[0])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +101,7 @@ def test_published_benchmarks_are_known_to_have_seen_the_needed_budget(files):
             "20,25,50,30",
             ["largest_loss_usd", "part of the deficit"],
         ),
-        ("2,0.5,0", "2,1.5,0", ["column mine_concentration", "'1.5'"]),
+        ("2,0.5,0", "2,-0.5,0", ["column mine_concentration", "'-0.5'"]),
         ("mine_executed_usd,", "mine_spent_usd,", ["'mine_concentration' has no"]),
         ("1,1000,", "1.5,1000,", ["column round", "whole number"]),
     ],
@@ -116,8 +124,8 @@ def test_bad_rounds_are_refused_by_place(files, old, new, words):
         ("0.5,100", "-0.5,100", ["column quantity", "'-0.5'"]),
         ("0.5,100", "0.5,0", ["column price_usd", "greater than 0"]),
         ("12,25", "12,20", ["column max_leverage", "one limit"]),
-        (",2\n", ",\n", ["column gap_usd", "''"]),
-        ("1,BTC", "1,", ["column market", "write a name"]),
+        (",2\n", ",\n", ["column gap_usd", "''", "fill every row"]),
+        ("1,BTC", "1,", ["column market", "fill every row"]),
     ],
 )
 def test_bad_close_outs_are_refused_by_place(files, old, new, words):
