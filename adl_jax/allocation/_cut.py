@@ -74,7 +74,7 @@ def _passes_budget(who, keys, found, capacity, budget):
     first = jnp.array(jnp.iinfo(last.dtype).max, last.dtype)
     last = jnp.where(ahead, first, jnp.where(tied, last, jnp.zeros_like(last)))
     held = lambda t, key, capacity: _only(key >= t, capacity)
-    return lambda t: who.sums(held, t, (last, capacity)) > budget
+    return lambda t: who.sums(held, t, (last, capacity)) > budget[None]
 
 
 def _order(keys, found):

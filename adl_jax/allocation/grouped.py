@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
 from adl_jax.allocation.pro_rata import in_groups as pro_rata_in_groups
@@ -22,6 +23,12 @@ from adl_jax.projection._edge import (
     require_nonnegative,
 )
 from adl_jax.result import InputError
+
+
+# Up to here a queue for each group, on everyone with the others' capacity at 0, takes
+# less time than a scatter for each bit (measured on 256 x 10,000 accounts, 2 cores:
+# 28 ms a group against 335 ms for any number of groups).
+FEW = 12
 
 
 class Grouped(NamedTuple):
@@ -46,8 +53,8 @@ def queue_by_group(
 
     **Returns:** `Grouped`. Errors, invariants and derivatives are those of `queue`.
 
-    **Cost:** one `segment_sum` over the accounts for each bit of the score and of the
-    index, whatever the number of groups.
+    **Cost:** up to a dozen groups, that of `queue` for each; for more, one `segment_sum`
+    over the accounts for each bit of the score and of the index, whatever their number.
 
     ```python
     >>> import numpy as np
@@ -61,6 +68,9 @@ def queue_by_group(
     """
     require_finite(score=score)
     require_nonnegative(capacity=capacity, budget=budget)
+    if np.shape(budget)[0] <= FEW:
+        alone = lambda capacity, budget: queue_in_groups(score, capacity, budget, None)
+        return by_group(alone, capacity, budget, group)
     group = _ids(group, budget)
     haircut = queue_in_groups(score, capacity, budget, group)
     return Grouped(haircut, _rest(haircut, budget, group))
@@ -123,7 +133,7 @@ def by_group(
 
 
 def _ids(group, budget: ArrayLike) -> Array:
-    if not isinstance(group, jax.core.Tracer):
+    if not isinstance(group, Tracer):
         ids, count = np.asarray(group), np.shape(budget)[0]
         wrong = np.flatnonzero((ids < 0) | (ids >= count))
         if wrong.size:

@@ -26,7 +26,7 @@ from adl_jax.projection._sums import Everyone
 
 
 # Lots of distinct size classes that are taken back one after another at the end.
-TRIMS = 8
+TRIMS = 4
 
 
 def min_max_integer(
@@ -91,7 +91,10 @@ def _min_max(capacity, budget, lot_value):
     # The lots at the end must be those that the search counted: without the barrier XLA
     # computes the quotient once more in another order and rounds it another way.
     per_unit, most = jax.lax.optimization_barrier((per_unit, most))
-    lots_at = lambda z, per_unit, most: jnp.minimum(jnp.floor(z * per_unit), most)
+
+    def lots_at(z, per_unit, most):
+        lots = jnp.floor(z * per_unit)
+        return jnp.where(lots < most, lots, most)
 
     def value(z, per_unit, most, lot):
         return lots_at(z, per_unit, most) * lot
@@ -118,23 +121,32 @@ def _min_max(capacity, budget, lot_value):
 def _take_back_at_the_top(lots, fewer, lot, budget):
     """Takes back lots of the last step up, in order, while the budget stays covered."""
     excess = total_value(lots, lot) - budget
-    value = (lots - fewer) * lot
-    back = cut((ordered_key(value),), value, jnp.maximum(excess, 0))
+    back = cut((), (lots - fewer) * lot, jnp.maximum(excess, 0))
     return lots - jnp.minimum(whole_lots(back, lot), lots - fewer)
 
 
 def _take_back_anywhere(lots, lot, budget):
     """Takes back lots that fit into what is raised too much, the largest lots first."""
+    who = Everyone()
+    # Places counted from the end, so that the largest is the first and 0 is nobody.
+    place = jnp.arange(lot.shape[0], 0, -1).astype(lot.dtype)
 
-    def trim(_, lots):
-        excess = total_value(lots, lot) - budget
-        fits = (lots > 0) & (lot <= excess)
-        size = jnp.where(fits, lot, jnp.zeros_like(lot))
-        which = jnp.argmax(size)
-        count = jnp.minimum(lots[which], whole_lots(excess, lot[which]))
-        return lots.at[which].add(-jnp.where(size[which] > 0, count, 0))
+    def trim(_, state):
+        lots, excess = state
+        fitting = lambda lots, lot: jnp.where((lots > 0) & (lot <= excess), lot, 0)
+        size = who.largest(fitting, (lots, lot))
 
-    return jax.lax.fori_loop(0, TRIMS, trim, lots)
+        def of_size(lots, lot, place):
+            return jnp.where((lots > 0) & (lot == size) & (size > 0), place, 0)
+
+        first = place == who.largest(of_size, (lots, lot, place))
+        safe = jnp.where(size > 0, size, jnp.ones_like(size))
+        there = jnp.sum(jnp.where(first, lots, 0))
+        count = jnp.minimum(there, whole_lots(excess, safe))
+        return lots - jnp.where(first, count, 0), excess - count * size
+
+    excess = total_value(lots, lot) - budget
+    return jax.lax.fori_loop(0, TRIMS, trim, (lots, excess))[0]
 
 
 class PositionLots(NamedTuple):

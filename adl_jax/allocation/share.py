@@ -24,8 +24,8 @@ def equal_share(capacity: Vector, budget: Scalar) -> FloatVector:
 
     $$x_i = \\min(u_i, s), \\qquad s \\text{ such that } \\textstyle\\sum_i x_i = B$$
 
-    The constrained equal awards rule. Splitting an account in two raises what its owner
-    pays, so it is not Sybil resistant the other way round: merging pays.
+    The constrained equal awards rule. Not Sybil resistant: an owner with two accounts
+    pays twice, so merging pays.
 
     **Arguments:** `capacity`: shape `(n,)`, USD, >= 0; `budget`: shape `()`, USD, >= 0.
 

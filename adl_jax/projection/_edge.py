@@ -2,9 +2,9 @@
 
 from typing import TypeAlias
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from adl_jax.result import InputError
@@ -65,7 +65,7 @@ def require_positive(**arguments: ArrayLike | None) -> None:
 
 def _refuse(arguments, is_bad, complaint):
     for name, value in arguments.items():
-        if value is None or isinstance(value, jax.core.Tracer):
+        if value is None or isinstance(value, Tracer):
             continue
         array = np.asarray(value)
         bad = is_bad(array)

@@ -56,7 +56,9 @@ def solve(
     """
     size = 24 if low.dtype == jnp.float32 else 52
     low_key, high_key = narrow(
-        lambda key: who.sums(curve.amount, key_to_float(key), curve.data) <= target,
+        lambda key: (
+            who.sums(curve.amount, key_to_float(key), curve.data) <= target[None]
+        ),
         ordered_key(low),
         ordered_key(high),
         size,
@@ -75,18 +77,18 @@ def _polish(curve, target, low, high, who):
     both = lambda t, *data: (curve.amount(t, *data), curve.slope(t, *data))
     ends = jnp.stack([low, high])
     end_values, slopes = who.sums(both, ends, curve.data)
-    newton = ends + ratio(target - end_values, slopes)
+    newton = ends + ratio(target[None] - end_values, slopes)
     share = ratio(target - end_values[0], end_values[1] - end_values[0])
     secant = low + jnp.clip(share, 0, 1) * (high - low)
-    inner = jnp.clip(jnp.concatenate([newton, secant[None]]), low, high)
+    inner = jnp.clip(jnp.concatenate([newton, secant[None]]), low[None], high[None])
     tried = jnp.concatenate([inner, ends])
     inner_values = who.sums(curve.amount, inner, curve.data)
     values = jnp.concatenate([inner_values, end_values])
-    under = values <= target
-    low_value = jnp.max(jnp.where(under, values, end_values[0]), axis=0)
-    new_low = jnp.max(jnp.where(under, tried, low), axis=0)
-    high_value = jnp.min(jnp.where(under, end_values[1], values), axis=0)
-    new_high = jnp.min(jnp.where(under, high, tried), axis=0)
+    under = values <= target[None]
+    low_value = jnp.max(jnp.where(under, values, end_values[:1]), axis=0)
+    new_low = jnp.max(jnp.where(under, tried, low[None]), axis=0)
+    high_value = jnp.min(jnp.where(under, end_values[1:], values), axis=0)
+    new_high = jnp.min(jnp.where(under, high[None], tried), axis=0)
     mix = ratio(target - low_value, high_value - low_value)
     return Bracket(new_low, new_high, jnp.clip(mix, 0, 1))
 

@@ -50,13 +50,18 @@ def narrow(
 
     def split(_, bracket):
         low, high = bracket
-        whole, rest = (high - low) >> bits, (high - low) & ((1 << bits) - 1)
-        # width * digit / 2**bits, in two parts so that it cannot overflow.
-        step = lambda digit: whole * digit + ((rest * digit) >> bits)
-        passed = jnp.sum(below(low[None] + step(digits)), axis=0, dtype=low.dtype)
-        return low + step(passed), low + step(passed + 1)
+        width = high - low
+        at = lambda digit: low[None] + _share(width[None], digit, bits)
+        passed = jnp.sum(below(at(digits)), axis=0, dtype=low.dtype)[None]
+        return at(passed)[0], at(passed + 1)[0]
 
     return jax.lax.fori_loop(0, -(-size // bits), split, (low, high))
+
+
+def _share(width, digit, bits):
+    """width * digit / 2**bits, in two parts so that it cannot overflow."""
+    whole, rest = width >> bits, width & ((1 << bits) - 1)
+    return whole * digit + ((rest * digit) >> bits)
 
 
 def _digits(like, bits):

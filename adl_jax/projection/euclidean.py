@@ -17,9 +17,47 @@ from adl_jax.projection._sums import Everyone
 
 
 def euclidean(
-    y: Vector, upper: Vector, total: Scalar, *, weight: Vector | None = None
+    y: Vector, upper: Vector | Scalar, total: Scalar, *, weight: Vector | None = None
 ) -> FloatVector:
-    """Finds the point of {0 <= x <= upper, weight.x = total} nearest to `y`."""
+    """Finds the point of {0 <= x <= upper, weight.x = total} nearest to `y`.
+
+    $$\\arg\\min_x \\tfrac12 \\lVert x - y \\rVert^2, \\qquad
+    x_i = \\mathrm{clip}(y_i + t w_i,\\, 0,\\, u_i)$$
+
+    The step of projected gradient descent onto the set of paper eq. (38); with a weight,
+    the vector step of the companion's section 4.
+
+    **Arguments:**
+
+    - `y`: shape `(n,)`, USD, of any sign.
+    - `upper`: shape `(n,)` or `()`, USD, >= 0.
+    - `total`: shape `()`, USD, >= 0; above weight.upper gives all there is (see
+      `adl_jax.allocation.status`).
+    - `weight`: shape `(n,)`, >= 0, none for all ones. An account of weight 0 is free of
+      the budget and goes to clip(y, 0, upper).
+
+    **Returns:** shape `(n,)`, USD, in the dtype of `y`.
+
+    **Raises:** `InputError` for values that are not finite, or negative where that has
+    no meaning, when not traced.
+
+    **Invariants:** 0 <= x <= upper exactly; weight.x = total to 2e-6 in float32 and
+    1e-12 in float64, relative, on every row of a batch.
+
+    **Differentiability:** in every argument, forward and reverse, by the implicit
+    function theorem on the active set; at a kink, the derivative of one side.
+
+    **Cost:** about ten passes over the accounts in float32, seventeen in float64,
+    whatever the data. No sort, no scatter, no loop that depends on the data.
+
+    ```python
+    >>> import numpy as np
+    >>> from adl_jax.projection import euclidean
+    >>> print(euclidean(np.array([3.0, 2.0, 0.0]), np.array([2.0, 9.0, 9.0]), 3.0))
+    [2. 1. 0.]
+
+    ```
+    """
     require_finite(y=y)
     require_nonnegative(upper=upper, total=total, weight=weight)
     y = floating(y)
