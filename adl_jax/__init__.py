@@ -1,6 +1,6 @@
 """Autodeleveraging as online learning: replay, simulate, learn, in JAX."""
 
-from adl_jax import allocation as allocation, severity as severity
+from adl_jax import allocation as allocation, severity as severity, vector as vector
 from adl_jax._types import as_float as as_float
 from adl_jax.allocator import (
     AbstractAllocation as AbstractAllocation,

@@ -3,6 +3,7 @@
 from adl_jax import Hindsight, Policy
 from adl_jax.allocator import allocations
 from adl_jax.severity import ProjectedGradient, severities
+from adl_jax.vector import vector_policies
 
 
 POLICIES = {
@@ -17,6 +18,7 @@ POLICIES = {
 POLICIES["projected_gradient_fixed_step/queue"] = lambda: Policy(
     ProjectedGradient(1e-3, 0.3), allocations["queue"]()
 )
+POLICIES |= dict(vector_policies)
 HINDSIGHT = {
     f"hindsight({name})": lambda make=make: Hindsight(make())
     for name, make in POLICIES.items()

@@ -1,0 +1,48 @@
+"""A subgradient of the surrogate (10) at the haircuts that were played."""
+
+import jax.numpy as jnp
+
+from adl_jax._types import PerAccount, Scalar
+
+
+def fractions(haircut: PerAccount, capacity: PerAccount) -> PerAccount:
+    """Haircut fractions x_i / u_i; 0 where an account is no winner."""
+    winner = capacity > 0
+    return jnp.where(winner, haircut, 0) / jnp.where(winner, capacity, 1)
+
+
+def haircut_gradient(
+    haircut: PerAccount,
+    capacity: PerAccount,
+    needed: Scalar,
+    *,
+    track: Scalar,
+    fair: Scalar,
+) -> PerAccount:
+    r"""A subgradient in USD of $\lambda_{track}|\sum_i x_i-b|+\lambda_{fair}\max_i
+    x_i/u_i$.
+
+    Eq. (10) with the subgradients of Proposition 4: sign(sum x - b) for the tracking
+    term, 0 where it is met; for the fairness term 1/u_i over the accounts that share
+    the largest fraction, in equal parts. Accounts whose fractions differ by rounding
+    alone share it, so that neither the order nor the unit of money decides.
+
+    **Arguments:**
+
+    - `haircut`, `capacity`: shape `(accounts,)`, USD, 0 <= x <= u.
+    - `needed`: shape `()`, the target b, USD.
+    - `track`: shape `()`, without unit; `fair`: shape `()`, USD. Both >= 0.
+
+    **Returns:** shape `(accounts,)`, without unit; 0 for an account that is no winner.
+
+    **Cost:** three passes over the accounts.
+    """
+    winner = capacity > 0
+    fraction = fractions(haircut, capacity)
+    largest = jnp.max(fraction, initial=0)
+    grain = 64 * jnp.finfo(fraction.dtype).eps
+    worst = winner & (fraction >= largest * (1 - grain))
+    count = jnp.maximum(worst.sum(), 1).astype(fraction.dtype)
+    uneven = jnp.where(worst, fair / count, 0) / jnp.where(winner, capacity, 1)
+    off = jnp.sign(haircut.sum() - needed)
+    return jnp.where(winner, track * off, 0) + uneven
