@@ -19,12 +19,20 @@ from adl_jax.vector import (
     FractionDescent,
     FractionLearner,
     MarketMeanRate,
+    MinMaxLots,
     PerMarketDescent,
     PrimalDual,
     haircut_gradient,
     vector_policies,
 )
 from tests.conftest import make_rounds, round_fields
+from tests.test_leaks import (
+    PER_ROUND,
+    SEEN_NOW,
+    assert_same_until,
+    decisions,
+    perturbed,
+)
 
 
 GEOMETRIES = {"euclidean": Euclidean, "entropic": Entropic}
@@ -419,6 +427,30 @@ def test_a_market_does_not_feel_another():
     )
 
 
+@pytest.mark.parametrize("column", PER_ROUND)
+def test_markets_do_not_see_what_they_may_not(column):
+    policy = market_policy(np.arange(7) % 3)
+    in_commitment, in_haircuts = SEEN_NOW[policy.information]
+    fields = round_fields(11, rounds=6)
+    before = decisions(fields, policy)
+    for start in (1, 4):
+        after = decisions(perturbed(fields, column, start), policy)
+        assert_same_until(before[0], after[0], start + (column not in in_commitment))
+        assert_same_until(before[1], after[1], start + (column not in in_haircuts))
+
+
+def test_markets_agree_alone_and_mapped():
+    events = [make_rounds(seed, rounds=4, accounts=6) for seed in range(3)]
+    policy = market_policy(np.arange(6) % 3, Euclidean)
+
+    def haircut(rounds):
+        return adl_jax.replay(rounds, policy).records.haircut
+
+    mapped = jax.vmap(haircut)(jax.tree.map(lambda *x: jnp.stack(x), *events))
+    near = {"rtol": 1e-12, "atol": 1e-12}
+    np.testing.assert_allclose(mapped[1], haircut(events[1]), **near)
+
+
 def test_markets_need_accounts_and_closeouts():
     fields = round_fields(1)
     bare = {k: v for k, v in fields.items() if not k.startswith("closeout")}
@@ -430,3 +462,36 @@ def test_markets_need_accounts_and_closeouts():
     del fields["closeout_gap"]
     with pytest.raises(ValueError, match="closeout_gap"):
         adl_jax.replay(adl_jax.Rounds(**fields), policy)
+
+
+# Min-max
+
+
+def test_min_max_without_lots_is_pro_rata():
+    rounds = make_rounds(5, rounds=6)
+    one, other = (
+        adl_jax.replay(rounds, Policy(LastValue(0.3), allocation)).records.haircut
+        for allocation in (MinMaxLots(), ProRata())
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_min_max_in_lots_has_the_least_worst_fraction():
+    draw = np.random.default_rng(3)
+    lots = draw.integers(1, 6, (6, 5)).astype(float)
+    capacity = lots * draw.integers(0, 7, (6, 5))
+    rounds = rounds_of(capacity, lot_value=lots)
+    records = adl_jax.replay(rounds, Policy(Fixed(1), MinMaxLots())).records
+    haircut = np.asarray(records.haircut)
+    np.testing.assert_array_equal(haircut % lots, 0)
+    for t in range(6):
+        budget, u, lot = float(records.budget[t]), capacity[t], lots[t]
+        assert budget <= haircut[t].sum() < budget + lot.max()
+        safe = np.where(u > 0, u, 1)
+        # The largest fraction is one of these, and the least that covers the budget.
+        steps = sorted({k * lot[i] / safe[i] for i in range(5) for k in range(8)})
+        covers = lambda z, u=u, lot=lot: (
+            np.minimum(np.floor(z * u / lot + 1e-9), u // lot) * lot
+        ).sum()
+        least = next(z for z in steps if covers(z) >= budget)
+        np.testing.assert_allclose((haircut[t] / safe).max(), least, rtol=1e-12)

@@ -11,6 +11,7 @@ from adl_jax.vector.geometry import (
 )
 from adl_jax.vector.gradient import haircut_gradient as haircut_gradient
 from adl_jax.vector.learner import FractionLearner as FractionLearner
+from adl_jax.vector.min_max import MinMaxLots as MinMaxLots
 from adl_jax.vector.per_market import (
     MarketMeanRate as MarketMeanRate,
     PerMarketDescent as PerMarketDescent,

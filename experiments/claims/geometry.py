@@ -96,7 +96,6 @@ def check_queue(draw: Draw, size: tuple[int, ...]) -> dict[str, Margin]:
     after = upper - even
     larger = upper[:, None] >= upper[None]
     inverted = jnp.where(larger, after[None] - after[:, None], -held)
-    scaled = draw.power(-3, 3)
     return {
         "(39)": equal(x, greedy(score, upper, total), **rounding),
         "Prop. 6": true(inner(x, upper).sum() <= 1),
@@ -137,9 +136,6 @@ def check_queue(draw: Draw, size: tuple[int, ...]) -> dict[str, Margin]:
             (left[i] <= 4e-16 * upper[i]) & (left[j] == upper[j]),
             applies=upper[i] > upper[j],
         ),
-        "scale": equal(
-            queue(score, upper * scaled, total * scaled) / scaled, x, **rounding
-        ),
     }
 
 
@@ -159,7 +155,6 @@ QUEUE = Suite(
         "(46) one account": Claim("Prop. 9.2", "with one account it is B/U"),
         "Prop. 9.3": Claim("Prop. 9.3", "pro rata inverts no pair"),
         "Prop. 9.3 queue": Claim("Prop. 9.3", "every strict queue has an inversion"),
-        "scale": Claim("C-2.1 (3)", "scale invariance of the queue", Form.added),
     },
     sizes=((1,), (3,), (20,)),
 )

@@ -11,9 +11,10 @@ from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
 from adl_jax._types import PerAccount, PerRound, Scalar
-from adl_jax.allocation import mirror_step, queue
+from adl_jax.allocation import queue
 from adl_jax.evaluate.bounds import path_variation
 from adl_jax.tables import written_whole
+from adl_jax.vector import AbstractGeometry, Entropic, Euclidean, haircut_gradient
 from claims.companion_regret import descent_1d
 from claims.execution import estimated, slopes
 from claims.instances import blocks, projected
@@ -61,19 +62,15 @@ def in_usd(capacity: Capacities, step: Scalar) -> Float[Array, "rounds 2"]:
 
 
 def in_fractions(
-    capacity: Capacities, step: Scalar, geometry: str, start: Scalar
+    capacity: Capacities, step: Scalar, geometry: AbstractGeometry, start: Scalar
 ) -> Float[Array, "rounds 2"]:
     """Mirror descent on haircut fractions, which carry over to other capacities."""
+    one, none = jnp.ones(()), jnp.zeros(())
 
     def one_round(h: PerAccount, u: PerAccount):
-        still = jnp.zeros_like(h)
-        played = mirror_step(h, still, u, 1.0, 1.0, geometry=geometry)
-        tied = jnp.where(played >= played.max() * (1 - 1e-12), 1.0, 0.0)
-        gradient = tied / tied.sum()
-        # The entropic step takes the gradient in the haircut.
-        gradient = gradient / u if geometry == "entropic" else gradient
-        after = mirror_step(played, gradient, u, 1.0, step, geometry=geometry)
-        return after, played * u
+        x = geometry.play(h, u, one)
+        gradient = haircut_gradient(x, u, one, track=none, fair=one)
+        return geometry.move(geometry.keep(h, x, u), gradient, u, step), x
 
     return jax.lax.scan(one_round, jnp.stack([start, 1 - start]), capacity)[1]
 
@@ -94,7 +91,7 @@ def allocation_curves() -> list[Curve]:
     fixed = jnp.array([2.0, 1.0])
     starts = jnp.asarray(STARTS)
 
-    def learned(geometry: str):
+    def learned(geometry: AbstractGeometry):
         return lambda u, root: jax.vmap(
             lambda start: fairness(in_fractions(u, 1 / root, geometry, start), u)
         )(starts).mean()
@@ -108,8 +105,8 @@ def allocation_curves() -> list[Curve]:
         "projected descent on USD": lambda u, root: fairness(
             in_usd(u, jnp.sqrt(2.0) / root), u
         ),
-        "mirror descent on fractions, Euclidean": learned("euclidean"),
-        "mirror descent on fractions, entropic": learned("entropic"),
+        "mirror descent on fractions, Euclidean": learned(Euclidean()),
+        "mirror descent on fractions, entropic": learned(Entropic()),
     }
     curves = []
     for name, play in policies.items():
