@@ -31,6 +31,7 @@ from tests.test_leaks import (
     SEEN_NOW,
     assert_same_until,
     decisions,
+    fields_of,
     perturbed,
 )
 
@@ -431,7 +432,7 @@ def test_a_market_does_not_feel_another():
 def test_markets_do_not_see_what_they_may_not(column):
     policy = market_policy(np.arange(7) % 3)
     in_commitment, in_haircuts = SEEN_NOW[policy.information]
-    fields = round_fields(11, rounds=6)
+    fields = fields_of()
     before = decisions(fields, policy)
     for start in (1, 4):
         after = decisions(perturbed(fields, column, start), policy)
