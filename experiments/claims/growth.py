@@ -1,5 +1,6 @@
 """How regret grows with the horizon: the queue of (18), mirror descent, severities."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
-from adl_jax._types import PerAccount, PerRound, Scalar
+from adl_jax._types import Index, PerAccount, PerRound, Scalar
 from adl_jax.allocation import queue
 from adl_jax.evaluate.bounds import path_variation
 from adl_jax.tables import written_whole
@@ -61,18 +62,28 @@ def in_usd(capacity: Capacities, step: Scalar) -> Float[Array, "rounds 2"]:
     return jax.lax.scan(one_round, jnp.array([1.0, 0.0]), capacity)[1]
 
 
+@partial(jax.jit, static_argnames="geometry")
 def in_fractions(
-    capacity: Capacities, step: Scalar, geometry: AbstractGeometry, start: Scalar
-) -> Float[Array, "rounds 2"]:
-    """Mirror descent on haircut fractions, which carry over to other capacities."""
-    one, none = jnp.ones(()), jnp.zeros(())
+    rounds: Index, step: Scalar, geometry: AbstractGeometry, start: Scalar
+) -> Scalar:
+    """Cumulative largest fraction of mirror descent on fractions, budget 1.
 
-    def one_round(h: PerAccount, u: PerAccount):
+    Fractions carry over to other capacities. A loop of traced length, so that one
+    compilation serves all horizons.
+    """
+    one, none = jnp.ones(()), jnp.zeros(())
+    pair = alternating(2)
+
+    def one_round(t: Index, carry: tuple[PerAccount, Scalar]):
+        h, total = carry
+        u = pair[t % 2]
         x = geometry.play(h, u, one)
         gradient = haircut_gradient(x, u, one, track=none, fair=one)
-        return geometry.move(geometry.keep(h, x, u), gradient, u, step), x
+        moved = geometry.move(geometry.keep(h, x, u), gradient, u, step)
+        return moved, total + (x / u).max()
 
-    return jax.lax.scan(one_round, jnp.stack([start, 1 - start]), capacity)[1]
+    first = jnp.stack([start, 1 - start])
+    return jax.lax.fori_loop(0, rounds, one_round, (first, none))[1]
 
 
 STARTS = tuple(float(x) for x in np.linspace(0.9, 0.999, 8))
@@ -87,33 +98,30 @@ def fairness(haircut: Float[Array, "rounds 2"], capacity: Capacities) -> Scalar:
 
 def allocation_curves() -> list[Curve]:
     """Dynamic regret against the best allocation of each round, pro rata."""
-    horizons = [(alternating(t), jnp.sqrt(float(t))) for t in HORIZONS]
-    fixed = jnp.array([2.0, 1.0])
-    starts = jnp.asarray(STARTS)
+    fixed, starts = jnp.array([2.0, 1.0]), jnp.asarray(STARTS)
 
     def learned(geometry: AbstractGeometry):
-        return lambda u, root: jax.vmap(
-            lambda start: fairness(in_fractions(u, 1 / root, geometry, start), u)
-        )(starts).mean()
+        every = jax.vmap(in_fractions, (None, None, None, 0))
+        return lambda t: every(jnp.asarray(t), 1 / jnp.sqrt(float(t)), geometry, starts)
 
-    def queued(u: Capacities, root: Scalar) -> Scalar:
-        del root
+    def queued(rounds: int) -> Scalar:
+        u = alternating(rounds)
         return fairness(jax.vmap(queue, (None, 0, None))(fixed, u, 1.0), u)
+
+    def descended(rounds: int) -> Scalar:
+        u = alternating(rounds)
+        return fairness(in_usd(u, jnp.sqrt(2.0 / rounds)), u)
 
     policies = {
         "fixed queue (18)": queued,
-        "projected descent on USD": lambda u, root: fairness(
-            in_usd(u, jnp.sqrt(2.0) / root), u
-        ),
+        "projected descent on USD": descended,
         "mirror descent on fractions, Euclidean": learned(Euclidean()),
         "mirror descent on fractions, entropic": learned(Entropic()),
     }
     curves = []
-    for name, play in policies.items():
-        played = jax.jit(play)
-        regrets = [
-            float(played(u, root) - (1 / u.sum(axis=1)).sum()) for u, root in horizons
-        ]
+    for name, cost in policies.items():
+        least = 1 / (1 + LARGER)
+        regrets = [float(cost(t).mean()) - t * least for t in HORIZONS]
         curves.append(Curve("allocation", name, regrets, slope(regrets)))
     return curves
 
