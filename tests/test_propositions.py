@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+import zlib
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -17,7 +18,14 @@ from adl_jax.projection import euclidean
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 
 import propositions
-from claims import execution, geometry, growth, harness, linear_programs
+from claims import (
+    companion_regret,
+    execution,
+    geometry,
+    growth,
+    harness,
+    linear_programs,
+)
 from claims.harness import Claim, Suite, Tally, at_most, run
 from claims.instances import Draw, budget, capacities, greedy, projected
 
@@ -40,6 +48,14 @@ def small(suite):
 def test_every_claim_holds_or_fails_as_it_is_known_to(suite):
     for tally in run(small(suite), 600, seed=3):
         assert tally.as_expected, tally
+
+
+def test_a_rare_failure_has_a_witness():
+    stream = zlib.crc32(b"0/check/(900,)")
+    margins = companion_regret.check(Draw(stream, jnp.asarray(15_187)), (900,))
+    printed, corrected = margins["Euclidean"], margins["Euclidean corrected"]
+    assert printed.measured > printed.bound + printed.tolerance
+    assert corrected.measured < corrected.bound
 
 
 def test_programs_agree_with_a_general_solver():
@@ -71,8 +87,6 @@ def test_the_counter_counts_every_failure_once_and_finds_the_first():
 
 
 def _stream(check):
-    import zlib
-
     return zlib.crc32(f"0/{check.__name__}/(1,)".encode())
 
 
