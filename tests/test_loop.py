@@ -13,7 +13,7 @@ import adl_jax
 from adl_jax import RESULTS, Commitment, Information, Policy, ProRata, Queue, Recorded
 from adl_jax.severity import ConstantRate, Fixed, LastValue, ProjectedGradient
 from tests.conftest import make_rounds, round_fields
-from tests.policies import ALL, POLICIES
+from tests.policies import ALL, EVERY_ALLOCATION, POLICIES
 
 
 def numpy_queue(score, capacity, budget):
@@ -73,7 +73,7 @@ def numpy_replay(fields, how_much, allocate):
 
 
 @pytest.mark.parametrize("who", [("queue", numpy_queue), ("pro_rata", numpy_pro_rata)])
-@pytest.mark.parametrize("how_much", list(adl_jax.severity.severities))
+@pytest.mark.parametrize("how_much", sorted(EVERY_ALLOCATION))
 def test_replay_equals_an_obvious_numpy_replay(how_much, who):
     name, allocate = who
     for seed in range(4):
@@ -117,13 +117,15 @@ def test_eager_jit_and_vmap_agree_at_odd_sizes(name, accounts):
     def executed(rounds):
         return adl_jax.replay(rounds, policy).records.executed
 
+    # Step by step a pool of experts takes seconds: one event will do for learners.
+    few = 3 if name.split("/")[0] in EVERY_ALLOCATION else 1
     with jax.disable_jit():
-        eager = [executed(rounds) for rounds in events]
-    jitted = [jax.jit(executed)(rounds) for rounds in events]
+        eager = jnp.stack([executed(rounds) for rounds in events[:few]])
+    jitted = jnp.stack([jax.jit(executed)(rounds) for rounds in events])
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *events)
     mapped = jax.vmap(executed)(stacked)
-    np.testing.assert_allclose(jnp.stack(jitted), jnp.stack(eager), rtol=1e-13)
-    np.testing.assert_allclose(mapped, jnp.stack(eager), rtol=1e-13)
+    np.testing.assert_allclose(jitted[:few], eager, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(mapped, jitted, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ALL)
