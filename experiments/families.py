@@ -38,7 +38,9 @@ SHAPES = [(8, 6), (16, 12), (16, 40), (32, 20)]
 """Rounds and markets; an episode takes one of them."""
 
 
-def closeouts(draw: Draw, rounds: int, markets: int, *, tail: float = 1.2) -> np.ndarray:
+def closeouts(
+    draw: Draw, rounds: int, markets: int, *, tail: float = 1.2
+) -> np.ndarray:
     """USD closed out by round and market: heavy-tailed in both, some markets idle."""
     size = draw.lognormal(0, 1.0, (rounds, 1)) * draw.lognormal(0, tail, (1, markets))
     present = draw.random((rounds, markets)) < draw.uniform(0.4, 1.0)
@@ -107,9 +109,17 @@ def random_participation(
 
 def mixture(draw: Draw, notional: np.ndarray, limits: np.ndarray) -> np.ndarray:
     """Half impact, half volatility, with a drift of the level."""
-    parts = impact_only(draw, notional, limits) + tier_volatility(draw, notional, limits)
+    parts = impact_only(draw, notional, limits) + tier_volatility(
+        draw, notional, limits
+    )
     drift = np.cumsum(draw.normal(0, 0.2, len(notional)))
     return 0.5 * parts * np.exp(drift)[:, None]
+
+
+def heavy_sizes(draw: Draw, notional: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Tier volatility, and now and then a market whose cost is ten times as high."""
+    spikes = 1 + 9 * (draw.random(notional.shape) < 0.05)
+    return np.minimum(tier_volatility(draw, notional, limits) * spikes, 0.5 * notional)
 
 
 def calm_then_crash(draw: Draw, notional: np.ndarray, limits: np.ndarray) -> np.ndarray:
@@ -123,9 +133,10 @@ CHOSEN: dict[str, Callable[..., np.ndarray]] = {
     "tick_move": tick_move,
     "impact_only": impact_only,
     "regime_switches": regime_switches,
+    "heavy_tails": heavy_tails,
 }
 HELD_OUT: dict[str, Callable[..., np.ndarray]] = {
-    "heavy_tails": heavy_tails,
+    "heavy_sizes": heavy_sizes,
     "random_participation": random_participation,
     "mixture": mixture,
     "calm_then_crash": calm_then_crash,
@@ -160,7 +171,9 @@ def episode(
         seen = seen * draw.lognormal(0, 0.2, rounds)
     # An event comes in dollars, cents or millions.
     unit = 10.0 ** draw.uniform(0, 9)
-    capacity = unit * needed.sum() * draw.uniform(3, 50) * draw.lognormal(0, 0.5, rounds)
+    capacity = (
+        unit * needed.sum() * draw.uniform(3, 50) * draw.lognormal(0, 0.5, rounds)
+    )
     times = np.arange(rounds) * 10_000
     return Rounds(
         deficit=seen * unit,
