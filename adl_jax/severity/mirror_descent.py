@@ -150,7 +150,10 @@ class MirrorDescentSeverity(AbstractSeverity[MirrorDescentSeverityState]):
         seen = seen + (unit > 0).astype(seen.dtype)
         some = largest > 0
         scaled = jnp.where(some, slope * unit, 0) / jnp.where(some, largest, 1)
-        return scaled / jnp.maximum(seen, 1) ** self.decay, largest, seen
+        gradient = scaled / jnp.maximum(seen, 1) ** self.decay
+        # Steps over the root of squared gradients have no derivative where all are 0;
+        # a gradient that is 0 passes none on.
+        return jnp.where(gradient == 0, 0, gradient), largest, seen
 
 
 def scale_free_severity(

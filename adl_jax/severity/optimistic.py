@@ -62,7 +62,7 @@ class Optimistic(AbstractSeverity[OptimisticState]):
         scaled = jnp.where(scale > 0, mean_unit, 0) / jnp.where(scale > 0, scale, 1)
         hint = scaled * jnp.sign(point - estimate)
         descent: MirrorDescentState = state.base.descent
-        moved = base._descent.play(descent, hint)
+        moved = base._descent.play(descent, jnp.where(hint == 0, 0, hint))
         lower, upper = jnp.minimum(point, estimate), jnp.maximum(point, estimate)
         return jnp.where(some, jnp.clip(moved, lower, upper), point)
 

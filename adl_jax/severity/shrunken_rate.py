@@ -28,8 +28,8 @@ class ShrunkenRate(AbstractSeverity[ShrunkenRateState]):
     tier-weighted close-outs, $\kappa=\sum needed/\sum n$ the level of all markets, and
     $w_c=n_c/(n_c+m\bar n)$, where $\bar n$ is a market's mean close-out in a round it was
     in: a market's past outweighs its tier's from m rounds on (James and Stein, 1961;
-    Efron and Morris, 1975). Where the rounds do not tell which market cost what, needed
-    money is split in proportion to close-outs.
+    Efron and Morris, 1975). Needed money is split over markets as their costs are; where
+    the rounds do not tell those, in proportion to close-outs.
 
     **Arguments:**
 
@@ -79,12 +79,14 @@ class ShrunkenRate(AbstractSeverity[ShrunkenRateState]):
         closed = notional(record)
         unit = self.tier.factor(observation) * closed
         total = unit.sum()
-        if record.closeout_gap is None:
-            share = unit / jnp.where(total > 0, total, 1)
-            gap = record.needed * share
-        else:
-            gap = record.closeout_gap
         needed = jnp.where(total > 0, record.needed, 0)
+        share = unit / jnp.where(total > 0, total, 1)
+        if record.closeout_gap is not None:
+            # Costs by market may leave out what the vault or the fund paid of them.
+            cost = record.closeout_gap.sum()
+            own = record.closeout_gap / jnp.where(cost > 0, cost, 1)
+            share = jnp.where(cost > 0, own, share)
+        gap = needed * share
         active = (closed > 0).astype(unit.dtype)
         return ShrunkenRateState(
             *(

@@ -37,7 +37,8 @@ class StronglyAdaptive(AbstractSeverity[StronglyAdaptiveState]):
     Level k has one expert, which forgets everything at each multiple of $2^k$ and sleeps
     before $2^k$; its weight starts at 1 there and grows by $1+\eta_k r_t$, with
     $\eta_k=\min(1/2,2^{-k/2})$ and $r_t$ how much less it lost than the whole in units of
-    the largest loss. Experts vote in proportion to $\eta_k w_k$.
+    the largest loss. Experts vote in proportion to $\eta_k w_k$. In rounds 1, 2, 4, 8, ...
+    every interval of the cover begins, so that the whole starts afresh.
 
     **Arguments:**
 

@@ -272,8 +272,8 @@ def test_bounds_scale_with_money():
     for bound in (
         lambda unit: online_bounds.ada_hedge_bound(unit * spread, 5).value,
         lambda unit: online_bounds.scale_free_bound(unit * spread).value,
-        lambda unit: online_bounds.ader_bound(
-            9, jnp.asarray(unit * 2.0), jnp.asarray(1.5)
-        ).value,
+        lambda unit: (
+            online_bounds.ader_bound(9, jnp.asarray(unit * 2.0), jnp.asarray(1.5)).value
+        ),
     ):
         np.testing.assert_allclose(bound(100.0), 100 * bound(1.0), rtol=1e-12)
