@@ -19,6 +19,7 @@ from adl_jax.tables import Amount, Name, Price, problems_in, read_rows
 PAPER = "arXiv 2602.15182, Autodeleveraging as Online Learning, Table 2 and section 5"
 REPOSITORY = "github.com/pluriholonomic/autodeleveraging-analysis (MIT)"
 HYPERREPLAY = "Powered by HyperReplay - (c) ConejoCapital, non-commercial licence"
+MARGIN_TIERS = "leverage limits: Hyperliquid documentation, margin tiers, mainnet"
 _NOTES = (
     "One account's loss of 10,925,707.16 stands in nine of the sixteen deficits; "
     "counted once, they sum to an eighth.",
@@ -107,6 +108,22 @@ class _HorizonTableRow(BaseModel):
     budget_prod_usd: Amount
 
 
+class _TierRow(BaseModel):
+    market: Name
+    max_leverage: Price
+
+
+OTHER_MAX_LEVERAGE = 5.0
+"""Markets without a margin tier of their own have 3, 5 or 10; the middle, assumed."""
+
+
+def _max_leverage(markets: tuple[str, ...]) -> np.ndarray:
+    with as_file(files("adl_jax") / "data" / "hyperliquid_margin_tiers.csv") as path:
+        rows = read_rows(path, _TierRow)
+    limits = {row.market: row.max_leverage for row in rows}
+    return np.array([limits.get(market, OTHER_MAX_LEVERAGE) for market in markets])
+
+
 class _WaveRow(BaseModel):
     wave: int
     budget_needed: Amount
@@ -162,16 +179,20 @@ def october10_tables(folder: Path) -> Event:
     return dataclasses.replace(
         event,
         horizons=_by_horizon(horizons_file, horizons, event.labels),
-        rounds=with_fields(event.rounds, **closeouts),
+        rounds=with_fields(
+            event.rounds, **closeouts, max_leverage=_max_leverage(closeouts["markets"])
+        ),
         sources=(
             *event.sources,
             f"close-outs by market: {gaps_file.name}",
             HYPERREPLAY,
+            MARGIN_TIERS,
         ),
         notes=(
             *event.notes,
             "Close-outs are valued at each market's average price over the twelve "
             "minutes, a mild look-ahead.",
+            f"Markets that the margin tiers do not name count as {OTHER_MAX_LEVERAGE:g}x.",
         ),
     )
 
