@@ -95,7 +95,9 @@ def cases():
     bare = Rounds(
         long.deficit, long.needed, long.capacity_total, long.start_ms, long.end_ms
     )
-    factors = jnp.asarray(np.random.default_rng(1).lognormal(0, 0.3, 1_000), jnp.float32)
+    factors = jnp.asarray(
+        np.random.default_rng(1).lognormal(0, 0.3, 1_000), jnp.float32
+    )
 
     def over_scenarios(rounds, severity, factors):
         def one(factor):
