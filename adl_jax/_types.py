@@ -1,7 +1,9 @@
 """Shapes that recur in signatures, and how numbers become array leaves."""
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -15,6 +17,7 @@ PerRoundLike: TypeAlias = PerRound | Float[np.ndarray, " rounds"]
 PerAccount: TypeAlias = Float[Array, " accounts"]
 PerMarket: TypeAlias = Float[Array, " markets"]
 Key: TypeAlias = PRNGKeyArray
+_Tree = TypeVar("_Tree")
 
 
 def as_float(value: Any) -> Array:
@@ -54,3 +57,13 @@ def check_range(
             (False, False): f"between {low} and {high}",
         }[(low is None, high is None)]
         raise ValueError(f"{place} is {host[index]}: it must be {limits}")
+
+
+def as_dtype(tree: _Tree, dtype: Any) -> _Tree:
+    """Casts the float arrays of a module, so that it computes in its data's dtype.
+
+    A float64 parameter meets float32 rounds without promoting them.
+    """
+    return jax.tree.map(
+        lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf, tree
+    )

@@ -4,7 +4,14 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from adl_jax.backtesting import ACCOUNT_DIAGNOSTICS, WEIGHTS, Backtest, Role, Score
+from adl_jax.backtesting import (
+    ACCOUNT_DIAGNOSTICS,
+    ORDERS,
+    WEIGHTS,
+    Backtest,
+    Role,
+    Score,
+)
 from adl_jax.data import evaluations
 from adl_jax.result import RESULTS
 
@@ -33,6 +40,7 @@ def print_backtest(
 ) -> None:
     """Prints the headline, the policies, robustness and accounts, and what is whose."""
     tables = [_headline(result), _objective(result), _tracking(result)]
+    tables.append(_learners(result))
     if result.event.recorded:
         tables.append(_robustness(result))
     if result.horizons:
@@ -102,6 +110,15 @@ def _headline(result: Backtest) -> Table:
             _usd(once["bound_usd"]) if once else "",
         ),
     ]
+    tight = result.comparators
+    rows += [
+        (
+            "P, comparator without small rounds",
+            f"{tight['path_variation_tight']:.4f}",
+            "",
+        ),
+        ("tracking bound with it, USD", _usd(tight["bound_tight_usd"]), ""),
+    ]
     for name, given, counted in rows:
         table.add_row(name, given, counted)
     return table
@@ -156,6 +173,33 @@ def _tracking(result: Backtest) -> Table:
         for score in result.scores
     }
     return _by_role(table, result.scores, cells)
+
+
+def _learners(result: Backtest) -> Table:
+    table = _table(
+        f"\nLearners: tracking in the order as given, and over {ORDERS} random orders",
+        *("learner", "sees", "% bound", "% needed", "orders: mean % bound"),
+        *("5-95 %", "mean % needed", "configuration"),
+    )
+    rows = [score for score in result.scores if score.orders]
+    for score in rows:
+        assert score.orders is not None
+        low, high = (
+            _percent(score.orders[f"orders_{end}_percent_of_bound"])
+            for end in ("low", "high")
+        )
+        mark = " *" if score.entry.headline else ""
+        table.add_row(
+            f"  {score.entry.name}{mark}",
+            score.entry.information.value,
+            _percent(score.tracking_percent_of_bound),
+            _percent(score.tracking_percent_of_needed),
+            _percent(score.orders["orders_mean_percent_of_bound"]),
+            f"{low}-{high}",
+            _percent(score.orders["orders_mean_percent_of_needed"]),
+            score.configuration,
+        )
+    return table
 
 
 def _robustness(result: Backtest) -> Table:

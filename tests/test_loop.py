@@ -13,7 +13,7 @@ import adl_jax
 from adl_jax import RESULTS, Commitment, Information, Policy, ProRata, Queue, Recorded
 from adl_jax.severity import ConstantRate, Fixed, LastValue, ProjectedGradient
 from tests.conftest import make_rounds, round_fields
-from tests.policies import ALL, POLICIES
+from tests.policies import ALL, EVERY_ALLOCATION, POLICIES
 
 
 def numpy_queue(score, capacity, budget):
@@ -117,19 +117,25 @@ def test_every_policy_keeps_the_laws(name):
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("accounts", [1, 2**5 + 1])
 def test_eager_jit_and_vmap_agree_at_odd_sizes(name, accounts):
-    events = [make_rounds(seed, rounds=5, accounts=accounts) for seed in range(3)]
+    # Step by step a pool of experts takes seconds: learners get fewer rounds.
+    simple = name.split("/")[0] in EVERY_ALLOCATION
+    events = [
+        make_rounds(seed, rounds=5 if simple else 3, accounts=accounts)
+        for seed in range(3)
+    ]
     policy = ALL[name]()
 
     def executed(rounds):
         return adl_jax.replay(rounds, policy).records.executed
 
+    few = 3 if simple else 1
     with jax.disable_jit():
-        eager = [executed(rounds) for rounds in events]
-    jitted = [jax.jit(executed)(rounds) for rounds in events]
+        eager = jnp.stack([executed(rounds) for rounds in events[:few]])
+    jitted = jnp.stack([jax.jit(executed)(rounds) for rounds in events])
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *events)
     mapped = jax.vmap(executed)(stacked)
-    np.testing.assert_allclose(jnp.stack(jitted), jnp.stack(eager), rtol=1e-13)
-    np.testing.assert_allclose(mapped, jnp.stack(eager), rtol=1e-13)
+    np.testing.assert_allclose(jitted[:few], eager, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(mapped, jitted, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -169,7 +175,10 @@ def test_money_in_other_units_scales_every_result(name):
     if "fixed_step" in name:
         pytest.skip("a step in 1/USD is given for one unit of money")
     fields = round_fields(6)
-    money = ("deficit", "needed", "capacity_total", "capacity", "closeout_price")
+    money = (
+        *("deficit", "needed", "capacity_total", "capacity"),
+        *("closeout_price", "closeout_gap"),
+    )
     cents = fields | {name: fields[name] * 100 for name in money}
     base = adl_jax.replay(adl_jax.Rounds(**fields), ALL[name]()).records
     scaled = adl_jax.replay(adl_jax.Rounds(**cents), ALL[name]()).records

@@ -34,7 +34,7 @@ def test_what_was_done_stands_beside_zero_and_the_headlines(result):
     names = [score.entry.name for score in shown(result)]
     assert names[0] == "production_queue"
     assert "zero" in names
-    assert "projected_gradient" in names
+    assert "deficit_learner" in names
     assert "best_fixed_severity" not in names
 
 

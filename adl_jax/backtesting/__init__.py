@@ -15,3 +15,10 @@ from adl_jax.backtesting.entries import (
     fingerprint as fingerprint,
     semi_synthetic_entries as semi_synthetic_entries,
 )
+from adl_jax.backtesting.permutation import (
+    ORDERS as ORDERS,
+    OrderDistribution as OrderDistribution,
+    order_distribution as order_distribution,
+    random_orders as random_orders,
+    tracking_by_order as tracking_by_order,
+)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from adl_jax._types import PerRound
 from adl_jax.backtesting.entries import Entry, Role, entries, fingerprint
-from adl_jax.evaluate import bounds, diagnostics, regret
+from adl_jax.backtesting.permutation import OrderDistribution, order_distribution
+from adl_jax.evaluate import bounds, diagnostics, online_bounds, regret
 from adl_jax.evaluate.loss import empirical
 from adl_jax.event import Event
 from adl_jax.loop import replay
@@ -42,6 +43,7 @@ class Score:
         (12) and above each round's best (13).
     - `policy_class_regret_usd`, `tracking_regret_usd`: objective (14) and tracking (15)
         above the best row that a venue could have run.
+    - `orders`: tracking over random orders of the rounds, for learners.
     - `accounts`: means over rounds of the account diagnostics, where haircuts exist.
     - `status`: what went wrong inside, or success.
     - `configuration`: the policy's fingerprint.
@@ -63,13 +65,16 @@ class Score:
     dynamic_regret_usd: float
     policy_class_regret_usd: float | None
     tracking_regret_usd: float
+    orders: dict[str, float | None] | None
     accounts: dict[str, float | None] | None
     status: str
     configuration: str
 
     def row(self) -> dict[str, Any]:
         """The row as plain values, for tables and JSON."""
-        hidden = {"entry", "trajectory", "objective_by_weight_usd", "accounts"}
+        hidden = {
+            *("entry", "trajectory", "objective_by_weight_usd", "orders", "accounts"),
+        }
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -87,6 +92,7 @@ class Score:
                 f"objective_weight_{weight:g}_usd": by_weight and by_weight[weight]
                 for weight in WEIGHTS
             },
+            **{name: self.orders and self.orders[name] for name in ORDER_FIGURES},
             **{
                 name: self.accounts and self.accounts[name]
                 for name in ACCOUNT_DIAGNOSTICS
@@ -102,6 +108,8 @@ class Backtest:
 
     - `event`, `scores`.
     - `bound_usd`, `path_variation`: (17) and P_T with the deficits as given.
+    - `comparators`: (17) with the published comparator and with one that ignores rounds
+        of small deficits, see `online_bounds.severity_bounds`.
     - `counted_once`: the same with a standing loss counted once: `deficit_total_usd`,
         `path_variation`, `bound_usd`; `None` where the largest losses are not known.
     - `deficit_total_usd`, `needed_total_usd`, `unreachable_usd`.
@@ -112,6 +120,7 @@ class Backtest:
     scores: tuple[Score, ...]
     bound_usd: float
     path_variation: float
+    comparators: dict[str, float]
     counted_once: dict[str, float] | None
     deficit_total_usd: float
     needed_total_usd: float
@@ -162,6 +171,7 @@ class Backtest:
             "needed_total_usd": self.needed_total_usd,
             "bound_usd": self.bound_usd,
             "path_variation": self.path_variation,
+            **self.comparators,
             "unreachable_usd": self.unreachable_usd,
             "counted_once": self.counted_once,
             "policies": [score.row() for score in self.scores],
@@ -203,6 +213,7 @@ def backtest(event: Event, chosen: Sequence[Entry] | None = None) -> Backtest:
         scores=tuple(_with_class_regret(scores)),
         bound_usd=bound,
         path_variation=float(bounds.path_variation(comparator)),
+        comparators=_comparators(rounds.deficit, comparator),
         counted_once=_counted_once(event),
         deficit_total_usd=float(rounds.deficit.sum()),
         needed_total_usd=needed_total,
@@ -245,6 +256,12 @@ def account_diagnostics(rounds: Rounds, haircut: Any) -> dict[str, float | None]
     return means
 
 
+ORDER_FIGURES = tuple(
+    f"orders_{figure}_{unit}"
+    for unit in ("usd", "percent_of_bound", "percent_of_needed")
+    for figure in ("mean", "low", "high")
+)
+"""Mean, 5 % and 95 % quantile of tracking over random orders, in three units."""
 ACCOUNT_DIAGNOSTICS = (
     *("concentration_mean", "adjacent_inversions", "rank_correlation"),
     *("accounts_touched", "share_paid_by_top_1_percent", "gini", "worst_decile"),
@@ -299,6 +316,9 @@ def _score(entry: Entry, event: Event, bound: float, needed_total: float) -> Sco
         dynamic_regret_usd=float(regret.dynamic_regret(loss, best_rounds)),
         policy_class_regret_usd=None,
         tracking_regret_usd=tracking,
+        orders=_orders(order_distribution(rounds, entry.policy), bound, needed_total)
+        if entry.role is Role.learner
+        else None,
         accounts=account_diagnostics(rounds, records.haircut) if has_haircuts else None,
         status=RESULTS[trajectory.status],
         configuration=fingerprint(entry.policy),
@@ -327,6 +347,26 @@ def _with_class_regret(scores: list[Score]) -> list[Score]:
         )
         for score in scores
     ]
+
+
+def _orders(
+    found: OrderDistribution, bound: float, needed_total: float
+) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {}
+    for name, value in found._asdict().items():
+        figures[f"orders_{name}_usd"] = value
+        figures[f"orders_{name}_percent_of_bound"] = _percent(value, bound)
+        figures[f"orders_{name}_percent_of_needed"] = _percent(value, needed_total)
+    return figures
+
+
+def _comparators(deficit: PerRound, comparator: PerRound) -> dict[str, float]:
+    found = online_bounds.severity_bounds(deficit, comparator)
+    return {
+        "bound_tight_usd": float(found.tight),
+        "path_variation_tight": float(found.tight_path_variation),
+        "comparator_loss_tight_usd": float(found.tight_loss),
+    }
 
 
 def _percent(part: float | None, whole: float) -> float | None:

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -20,10 +21,9 @@ from adl_jax.severity import (
     AbstractSeverity,
     ConstantRate,
     Fixed,
-    LastValue,
     ProjectedGradient,
-    RunningMeanRate,
     proposition_1_step,
+    severities,
 )
 
 
@@ -65,6 +65,22 @@ class Entry:
     origin: Origin = Origin.new
 
 
+LEARNERS: dict[Information, tuple[str, ...]] = {
+    Information.deficit: (
+        *("last_value", "projected_gradient", "mirror_descent", "entropic"),
+        *("scale_free", "optimistic", "coin_betting", "weighted_median"),
+        *("hedge", "ader", "strongly_adaptive", "deficit_learner"),
+    ),
+    Information.notional: (
+        *("running_mean_rate", "multiplicative_rate", "optimistic_rate"),
+        *("weighted_median_rate", "shrunken_rate", "linear_impact"),
+        *("ada_hedge_tiers", "notional_learner"),
+    ),
+}
+"""Registered severities that learn, by what they see, in the order of the table."""
+HEADLINES = ("deficit_learner", "notional_learner")
+"""The learner that speaks for each set, frozen on synthetic families
+(`experiments/families.py`) before it saw the real rounds."""
 RATES = (0.001, 0.01, 0.1)
 """Constant rates, one a decade. Several, since the best is known only afterwards."""
 
@@ -109,6 +125,11 @@ def _described(part: Any) -> Any:
             for field in dataclasses.fields(part)
         }
         return {"class": type(part).__name__, **fields}
+    if isinstance(part, tuple):
+        return [_described(one) for one in part]
+    if isinstance(part, Callable):
+        # The same function in another process has another address.
+        return f"{part.__module__}.{part.__qualname__}"
     if isinstance(part, jax.Array):
         # The same configuration in float32 and in float64 is one configuration.
         return np.asarray(part, np.float32).tolist()
@@ -155,25 +176,21 @@ def _constants(event: Event) -> list[Entry]:
 
 
 def _learners(event: Event) -> list[Entry]:
-    severities: dict[str, AbstractSeverity] = {
-        "last_value": LastValue(),
-        "projected_gradient": ProjectedGradient(),
-    }
-    # Proposition 1 is the paper's own guarantee; a mean is the plain choice for a rate.
-    headlines = {"projected_gradient"}
+    names = LEARNERS[Information.deficit]
     if event.rounds.closeout_notional is not None:
-        severities["running_mean_rate"] = RunningMeanRate()
-        headlines.add("running_mean_rate")
+        names += LEARNERS[Information.notional]
     return [
         Entry(
             full_name,
             policy,
             Role.learner,
             policy.information,
-            headline=name in headlines and isinstance(allocation, ProRata),
+            headline=name in HEADLINES and isinstance(allocation, ProRata),
         )
-        for name, severity in severities.items()
-        for full_name, policy, allocation in _with_allocations(event, name, severity)
+        for name in names
+        for full_name, policy, allocation in _with_allocations(
+            event, name, severities[name]()
+        )
     ]
 
 

@@ -1,6 +1,7 @@
 """October 10, 2025 from its public tables: close-outs by market, and every check."""
 
 import dataclasses
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from adl_jax.tables import Amount, Name, Number, Positive, Rows, problems_in, re
 
 
 HYPERREPLAY = "Powered by HyperReplay - (c) ConejoCapital, non-commercial licence"
+MARGIN_TIERS = "leverage limits: Hyperliquid documentation, margin tiers, mainnet"
+OTHER_MAX_LEVERAGE = 5.0
+"""Markets without a margin tier of their own have 3, 5 or 10; the middle, assumed."""
 _COLUMN_OF = {
     "production_queue": "prod",
     "integer_pro_rata": "contract_pr",
@@ -41,6 +45,11 @@ class _HorizonTableRow(BaseModel):
     horizon_ms: int
     wave: int
     budget_prod_usd: Amount
+
+
+class _TierRow(BaseModel):
+    market: Name
+    max_leverage: Positive
 
 
 def october10_tables(folder: Path) -> Event:
@@ -70,11 +79,12 @@ def october10_tables(folder: Path) -> Event:
         event,
         horizons=by_horizon(horizons_file, horizons, event.labels),
         rounds=_with_fields(event.rounds, **_closeouts(folder, event.labels)),
-        sources=(*event.sources, HYPERREPLAY),
+        sources=(*event.sources, HYPERREPLAY, MARGIN_TIERS),
         notes=(
             *event.notes,
             "Close-outs are valued at each market's average price over the twelve "
             "minutes, a mild look-ahead.",
+            f"Markets that the margin tiers do not name count as {OTHER_MAX_LEVERAGE:g}x.",
         ),
     )
     _check_sweep(folder, event)
@@ -97,12 +107,20 @@ def _closeouts(folder: Path, labels: tuple[int, ...]) -> dict[str, Any]:
         )
         for row in gaps
     ]
-    return closeout_fields(
+    fields = closeout_fields(
         Rows(gaps.path, rows, gaps.lines),
         labels,
         round_column="wave",
         market_column="coin",
     )
+    return fields | {"max_leverage": _max_leverage(fields["markets"])}
+
+
+def _max_leverage(markets: tuple[str, ...]) -> np.ndarray:
+    with as_file(files("adl_jax") / "data" / "hyperliquid_margin_tiers.csv") as path:
+        rows = read_rows(path, _TierRow)
+    limits = {row.market: row.max_leverage for row in rows}
+    return np.array([limits.get(market, OTHER_MAX_LEVERAGE) for market in markets])
 
 
 def _with_fields(rounds: Rounds, **fields: Any) -> Rounds:

@@ -1,7 +1,7 @@
 """How much to raise: the interface of every severity."""
 
 import abc
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import equinox as eqx
 
@@ -19,7 +19,11 @@ class AbstractSeverity(eqx.Module, Generic[State]):
     them. Its state is a pytree of arrays whose structure and dtypes never change.
     """
 
-    information: eqx.AbstractClassVar[Information]
+    if TYPE_CHECKING:
+        # A class attribute, or a property where it is a part's: both satisfy this.
+        information: ClassVar[Information]
+    else:
+        information: eqx.AbstractClassVar[Information]
 
     @abc.abstractmethod
     def init(self, observation: Observation) -> State:

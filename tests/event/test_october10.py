@@ -76,6 +76,14 @@ def test_public_tables_add_close_outs_whose_gaps_sum_to_needed(oct10):
     )
 
 
+def test_leverage_limits_are_the_published_ones_and_five_where_there_is_none(oct10):
+    rounds = october10_tables(oct10).rounds
+    limits = dict(zip(rounds.markets, np.asarray(rounds.max_leverage), strict=True))
+    assert (limits["BTC"], limits["ETH"], limits["SOL"]) == (40, 25, 20)
+    assert (limits["DOGE"], limits["HYPE"]) == (10, 10)
+    assert set(limits.values()) == {40, 25, 20, 10, 5}
+
+
 def copy_tables(oct10, folder, **edits):
     shutil.copytree(oct10, folder, dirs_exist_ok=True)
     for name, edit in edits.items():
