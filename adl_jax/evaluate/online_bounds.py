@@ -8,6 +8,7 @@ of the deficit is the deficit.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -156,6 +157,7 @@ class Comparators(NamedTuple):
     """What the tight comparator itself loses."""
 
 
+@jax.jit
 def severity_bounds(deficit: PerRound, severity_needed: PerRound) -> Comparators:
     r"""Proposition 1 for the needed severities, and for the best smoother comparator.
 
@@ -174,7 +176,7 @@ def severity_bounds(deficit: PerRound, severity_needed: PerRound) -> Comparators
     ignored = deficit[None] < deficit[:, None]
     # The last round that counts, at or before each round; before the first, the first.
     place = jnp.where(ignored, -1, jnp.arange(rounds)[None])
-    last = jnp.maximum.accumulate(place, axis=1)
+    last = jax.lax.cummax(place, axis=1)
     first = jnp.argmax(~ignored, axis=1)
     held = severity_needed[jnp.where(last < 0, first[:, None], last)]
     paths = jnp.abs(jnp.diff(held, axis=1)).sum(axis=1)
