@@ -1,5 +1,7 @@
 """Every test runs in float64, under strict promotion, with warnings as errors."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -9,6 +11,10 @@ import pytest
 import adl_jax
 
 
+# Tests compile the same programs many times, in several processes: once is enough.
+CACHE = Path(tempfile.gettempdir()) / f"adl_jax-tests-{os.getuid()}-{jax.__version__}"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

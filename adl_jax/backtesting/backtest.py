@@ -43,7 +43,8 @@ class Score:
         (12) and above each round's best (13).
     - `policy_class_regret_usd`, `tracking_regret_usd`: objective (14) and tracking (15)
         above the best row that a venue could have run.
-    - `orders`: tracking over random orders of the rounds, for learners.
+    - `orders`: tracking over random orders of the rounds, for learners in events without
+        accounts.
     - `accounts`: means over rounds of the account diagnostics, where haircuts exist.
     - `status`: what went wrong inside, or success.
     - `configuration`: the policy's fingerprint.
@@ -317,7 +318,7 @@ def _score(entry: Entry, event: Event, bound: float, needed_total: float) -> Sco
         policy_class_regret_usd=None,
         tracking_regret_usd=tracking,
         orders=_orders(order_distribution(rounds, entry.policy), bound, needed_total)
-        if entry.role is Role.learner
+        if entry.role is Role.learner and rounds.capacity is None
         else None,
         accounts=account_diagnostics(rounds, records.haircut) if has_haircuts else None,
         status=RESULTS[trajectory.status],

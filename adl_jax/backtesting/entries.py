@@ -81,6 +81,12 @@ LEARNERS: dict[Information, tuple[str, ...]] = {
 HEADLINES = ("deficit_learner", "notional_learner")
 """The learner that speaks for each set, frozen on synthetic families
 (`experiments/families.py`) before it saw the real rounds."""
+EVERY_ALLOCATION = (
+    *("full", "fixed_0.5", "rate_1.0%", "last_value", "projected_gradient"),
+    *("running_mean_rate", "hindsight", *HEADLINES),
+)
+"""Severities that stand with every allocation where accounts are; who pays does not
+change how much, so that the others stand with pro-rata alone."""
 RATES = (0.001, 0.01, 0.1)
 """Constant rates, one a decade. Several, since the best is known only afterwards."""
 
@@ -89,7 +95,7 @@ def entries(event: Event) -> list[Entry]:
     """Everything that is compared on an event, in the order of the table.
 
     Rates need close-outs by market and are left out without them. Where the event has
-    accounts, every severity stands with every allocation.
+    accounts, `EVERY_ALLOCATION` stands with each and the rest with pro-rata.
     """
     return [
         *_published(event),
@@ -157,6 +163,7 @@ def _with_allocations(
     return [
         (f"{name}/{who}", Policy(severity, make()), make())
         for who, make in allocations.items()
+        if who == "pro_rata" or name in EVERY_ALLOCATION
     ]
 
 
