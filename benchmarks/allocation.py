@@ -330,25 +330,12 @@ def main():
         numpy_rivals["numba_queue"] = (run, ("score", "capacity", "budget"))
     sizes = (1_000, 10_000) if args.quick else (1_000, 10_000, 100_000)
     dtypes = (np.float32,) if args.quick else (np.float32, np.float64)
-    seconds = 0.3 if args.quick else 1.0
-    rows = []
-    for dtype in dtypes:
-        for n in sizes:
-            # A batch of the largest books in float64 is 200 MB an array and minutes a row.
-            batches = (1,) if n * np.dtype(dtype).itemsize > 400_000 else (1, BATCH)
-            for batch in batches:
-                values = inputs(n, batch, dtype)
-                case = values, n, batch, dtype, seconds
-                for name, (function, names) in (OURS | rivals).items():
-                    rows.append(jax_row(name, function, names, *case, bandwidth))
-                if device.platform == "cpu":
-                    for name, (function, names) in numpy_rivals.items():
-                        arrays = [values[key] for key in names]
-                        out, *timing = measure(partial(function, *arrays), seconds)
-                        budget = values["budget"]
-                        rows.append(row(name, n, batch, dtype, out, timing, budget, {}))
-    if device.platform == "cpu":
-        rows.append(highs_rows(200, 3 if args.quick else 10))
+    seconds = 0.3
+    folder = Path(__file__).parent / "results"
+    label = device.device_kind.lower().replace(" ", "_")
+    out = (
+        args.out or folder / f"allocation_{label}{'_quick' if args.quick else ''}.json"
+    )
     report = {
         "date": time.strftime("%Y-%m-%d"),
         "load_average": os.getloadavg(),
@@ -359,16 +346,36 @@ def main():
         "versions": versions() | {"python": platform.python_version()},
         "copy_bytes_per_s": bandwidth,
         "budget_fraction": BUDGET_FRACTION,
-        "rows": rows,
     }
-    folder = Path(__file__).parent / "results"
-    label = device.device_kind.lower().replace(" ", "_")
-    out = (
-        args.out or folder / f"allocation_{label}{'_quick' if args.quick else ''}.json"
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=1) + "\n")
+    rows = []
+    for dtype in dtypes:
+        for n in sizes:
+            for batch in (1, BATCH):
+                values = inputs(n, batch, dtype)
+                case = values, n, batch, dtype, seconds
+                for name, (function, names) in (OURS | rivals).items():
+                    rows.append(jax_row(name, function, names, *case, bandwidth))
+                if device.platform == "cpu":
+                    for name, (function, names) in numpy_rivals.items():
+                        arrays = [values[key] for key in names]
+                        result, *timing = measure(partial(function, *arrays), seconds)
+                        budget = values["budget"]
+                        rows.append(
+                            row(name, n, batch, dtype, result, timing, budget, {})
+                        )
+                # After every case: a run that is stopped keeps what it measured.
+                save(out, report | {"rows": rows})
+    if device.platform == "cpu":
+        rows.append(highs_rows(200, 3 if args.quick else 10))
+        save(out, report | {"rows": rows})
     print(f"wrote {out}")
+
+
+def save(out, report):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial_file = out.with_suffix(".partial")
+    partial_file.write_text(json.dumps(report, indent=1) + "\n")
+    partial_file.replace(out)
 
 
 if __name__ == "__main__":
