@@ -8,10 +8,6 @@ what was timed is right (tracking over what was needed).
 """
 
 import argparse
-import json
-import platform
-import statistics
-import time
 from pathlib import Path
 
 import equinox as eqx
@@ -19,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from timing import timed, write_report
 
 import adl_jax
 from adl_jax import Policy, ProRata, Rounds
@@ -53,23 +50,6 @@ def event(rounds, markets, dtype, seed=0):
     )
 
 
-def timed(function, *arguments):
-    """Compiles once, then runs `REPEATS` times on placed inputs."""
-    arrays, static = eqx.partition(arguments, eqx.is_array_like)
-    arrays = jax.device_put(arrays)
-    program = jax.jit(lambda leaves: function(*eqx.combine(leaves, static)))
-    start = time.perf_counter()
-    compiled = program.lower(arrays).compile()
-    compile_s = time.perf_counter() - start
-    value = jax.block_until_ready(compiled(arrays))
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        jax.block_until_ready(compiled(arrays))
-        times.append(time.perf_counter() - start)
-    return compile_s, min(times), statistics.median(times), float(jnp.mean(value))
-
-
 def relative_loss(rounds, severity):
     records = adl_jax.replay(rounds, Policy(severity, ProRata())).records
     return jnp.abs(records.executed - records.needed).sum() / records.needed.sum()
@@ -79,7 +59,10 @@ def cases():
     sixteen = event(16, 162, np.float64)
     for name in ("ada_hedge_tiers", "notional_learner", "deficit_learner"):
         severity = severities[name]()
-        yield f"{name}: 16 rounds, 162 markets", timed(relative_loss, sixteen, severity)
+        yield (
+            f"{name}: 16 rounds, 162 markets",
+            timed(REPEATS, relative_loss, sixteen, severity),
+        )
     orders = random_orders(16)
 
     def over_orders(rounds, severity, orders):
@@ -88,7 +71,7 @@ def cases():
 
     yield (
         "ada_hedge_tiers: 200 orders of 16 rounds",
-        timed(over_orders, sixteen, severities["ada_hedge_tiers"](), orders),
+        timed(REPEATS, over_orders, sixteen, severities["ada_hedge_tiers"](), orders),
     )
     # One long event, and 1,000 scenarios of it by vmap: needed money differs in each.
     long = event(10_000, 1, np.float32)
@@ -115,7 +98,7 @@ def cases():
     ):
         yield (
             f"{name}: 10,000 rounds x 1,000 scenarios",
-            timed(over_scenarios, bare, severity, factors),
+            timed(REPEATS, over_scenarios, bare, severity, factors),
         )
 
 
@@ -125,7 +108,8 @@ def main() -> None:
     out = parser.parse_args().out
     jax.config.update("jax_enable_x64", True)
     results = []
-    for name, (compile_s, least, median, quality) in cases():
+    for name, (compile_s, least, median, losses) in cases():
+        quality = float(jnp.mean(losses))
         results.append(
             {
                 "case": name,
@@ -140,17 +124,7 @@ def main() -> None:
             f"median {1e3 * median:9.3f} ms  tracking/needed {quality:.3f}"
         )
     if out is not None:
-        record = {
-            "repeats": REPEATS,
-            "device": str(jax.devices()[0].device_kind),
-            "backend": jax.default_backend(),
-            "machine": f"{platform.machine()}, {jax.local_device_count()} device",
-            "python": platform.python_version(),
-            "jax": jax.__version__,
-            "results": results,
-        }
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_report(out, {"repeats": REPEATS}, results)
 
 
 if __name__ == "__main__":

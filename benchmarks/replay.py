@@ -7,16 +7,12 @@ in account-rounds a second; `--out` writes them as JSON with the device and vers
 """
 
 import argparse
-import json
-import platform
-import statistics
-import time
 from pathlib import Path
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from timing import timed, write_report
 
 import adl_jax
 from adl_jax import Policy, ProRata, Queue
@@ -46,24 +42,6 @@ def event(dtype, *, accounts):
     )
 
 
-def timed(function, *arguments):
-    """Compiles once, then runs `REPEATS` times on placed inputs."""
-    # Partitioned so that plain jit can lower, compile and run it by turns.
-    arrays, static = eqx.partition(arguments, eqx.is_array_like)
-    arrays = jax.device_put(arrays)
-    program = jax.jit(lambda leaves: function(*eqx.combine(leaves, static)))
-    start = time.perf_counter()
-    compiled = program.lower(arrays).compile()
-    compile_s = time.perf_counter() - start
-    jax.block_until_ready(compiled(arrays))
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        jax.block_until_ready(compiled(arrays))
-        times.append(time.perf_counter() - start)
-    return compile_s, min(times), statistics.median(times)
-
-
 def cases(dtype):
     rounds, bare = event(dtype, accounts=True), event(dtype, accounts=False)
     step = jnp.asarray(1e-7, dtype)
@@ -81,12 +59,13 @@ def cases(dtype):
         yield (
             f"{name}: one policy",
             ROUNDS * ACCOUNTS,
-            timed(lambda r, s, a=allocation: records(r, s, a), rounds, step),
+            timed(REPEATS, lambda r, s, a=allocation: records(r, s, a), rounds, step),
         )
         yield (
             f"{name}: value and gradient in the step size",
             ROUNDS * ACCOUNTS,
             timed(
+                REPEATS,
                 lambda s, r, a=allocation: jax.value_and_grad(undershoot)(s, r, a),
                 step,
                 rounds,
@@ -96,7 +75,10 @@ def cases(dtype):
         f"without accounts: {STEP_SIZES} step sizes by vmap",
         ROUNDS * STEP_SIZES,
         timed(
-            lambda s, r: jax.vmap(lambda x: undershoot(x, r, ProRata()))(s), steps, bare
+            REPEATS,
+            lambda s, r: jax.vmap(lambda x: undershoot(x, r, ProRata()))(s),
+            steps,
+            bare,
         ),
     )
 
@@ -108,7 +90,7 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     results = []
     for dtype in (jnp.float32, jnp.float64):
-        for name, work, (compile_s, least, median) in cases(dtype):
+        for name, work, (compile_s, least, median, _) in cases(dtype):
             results.append(
                 {
                     "case": name,
@@ -125,19 +107,9 @@ def main() -> None:
                 f"{work / median:9.2e} /s"
             )
     if out is not None:
-        record = {
-            "rounds": ROUNDS,
-            "accounts": ACCOUNTS,
-            "repeats": REPEATS,
-            "device": str(jax.devices()[0].device_kind),
-            "backend": jax.default_backend(),
-            "machine": f"{platform.machine()}, {jax.local_device_count()} device",
-            "python": platform.python_version(),
-            "jax": jax.__version__,
-            "results": results,
-        }
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_report(
+            out, {"rounds": ROUNDS, "accounts": ACCOUNTS, "repeats": REPEATS}, results
+        )
 
 
 if __name__ == "__main__":
