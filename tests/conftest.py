@@ -32,6 +32,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
+# Every compiled program is mapped into memory, and Linux allows a process 65,530 maps:
+# past that the process dies (seen in CI after some 900 tests of one worker).
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 30_000
+CHECK_EVERY = 20
+_finished = 0
+
+
+def pytest_runtest_teardown():
+    global _finished
+    _finished += 1
+    if _finished % CHECK_EVERY == 0 and MAPS.exists():
+        with MAPS.open("rb") as maps:
+            if sum(1 for _ in maps) > MOST_MAPS:
+                jax.clear_caches()
+
+
 @pytest.fixture
 def getkey():
     """A function that returns a new PRNG key at each call, from a fixed seed."""
