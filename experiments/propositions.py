@@ -21,6 +21,7 @@ import jax
 import pandas as pd
 from claims import (
     companion,
+    companion_formulas,
     companion_regret,
     execution,
     geometry,
@@ -31,6 +32,7 @@ from claims import (
     vector_regret,
 )
 from claims.harness import Form, Suite, Tally, run
+from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 
@@ -54,6 +56,7 @@ SUITES: tuple[Suite, ...] = (
     companion.CAPPED,
     companion.RISK,
     companion.MONEY,
+    companion_formulas.SUITE,
     companion_regret.SUITE,
     self_tests.SUITE,
 )
@@ -122,15 +125,16 @@ def shown(tallies: list[Tally]) -> Table:
     return table
 
 
-def write(tallies: list[Tally], curves: list[growth.Curve], args) -> None:
+def write(
+    tallies: list[Tally], curves: list[growth.Curve], made_with: dict, args
+) -> None:
     """The table, the curves and the figure, each whole or not at all."""
     rows = frame(tallies)
     write_table(rows, args.out / "propositions")
     record = {
         "instances": args.instances,
         "seed": args.seed,
-        "device": jax.devices()[0].device_kind,
-        "jax": jax.__version__,
+        **made_with,
         "claims": json.loads(rows.to_json(orient="records")),
         "horizons": growth.HORIZONS,
         "growth": [curve._asdict() for curve in curves],
@@ -148,6 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     console = Console()
+    made_with = provenance()
     started = time.perf_counter()
     tallies = tried(args.instances, args.seed, console)
     console.print(shown(tallies))
@@ -160,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
         at_end = f"{curve.regret[-1]:,.4g} at T = {growth.HORIZONS[-1]:,}"
         console.print(f"{curve.name}: slope {curve.slope:.3f}, {at_end}")
     if args.out:
-        write(tallies, curves, args)
+        write(tallies, curves, made_with, args)
     wrong = [tally for tally in tallies if not tally.as_expected]
     papers = [tally for tally in tallies if tally.claim.form is not Form.self_test]
     console.print(
