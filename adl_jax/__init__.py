@@ -1,6 +1,11 @@
 """Autodeleveraging as online learning: replay, simulate, learn, in JAX."""
 
-from adl_jax import allocation as allocation, severity as severity, vector as vector
+from adl_jax import (
+    allocation as allocation,
+    severity as severity,
+    vector as vector,
+    venue as venue,
+)
 from adl_jax._types import as_float as as_float
 from adl_jax.allocator import (
     AbstractAllocation as AbstractAllocation,
@@ -8,6 +13,7 @@ from adl_jax.allocator import (
     Queue as Queue,
 )
 from adl_jax.backtesting import Backtest as Backtest, backtest as backtest
+from adl_jax.book import Book as Book
 from adl_jax.evaluate.bounds import severity_bound as severity_bound
 from adl_jax.event import (
     Event as Event,
@@ -17,6 +23,7 @@ from adl_jax.event import (
     read_rounds as read_rounds,
 )
 from adl_jax.loop import replay as replay
+from adl_jax.market import Market as Market, Shocks as Shocks
 from adl_jax.messages import (
     Commitment as Commitment,
     Information as Information,
@@ -34,6 +41,7 @@ from adl_jax.policy import (
 from adl_jax.result import RESULTS as RESULTS, InputError as InputError
 from adl_jax.rounds import Rounds as Rounds
 from adl_jax.severity import AbstractSeverity as AbstractSeverity
+from adl_jax.venue import Venue as Venue
 
 
 __version__ = "0.1.0"

@@ -16,6 +16,8 @@ PerRound: TypeAlias = Float[Array, " rounds"]
 PerRoundLike: TypeAlias = PerRound | Float[np.ndarray, " rounds"]
 PerAccount: TypeAlias = Float[Array, " accounts"]
 PerMarket: TypeAlias = Float[Array, " markets"]
+PerPosition: TypeAlias = Float[Array, " positions"]
+PerSide: TypeAlias = Float[Array, "markets 2"]
 Key: TypeAlias = PRNGKeyArray
 _Tree = TypeVar("_Tree")
 

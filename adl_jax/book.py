@@ -1,0 +1,185 @@
+"""The account book as arrays: a position table sorted by account."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float, Int
+
+from adl_jax._types import PerAccount, PerMarket, PerPosition, as_float, check_range
+from adl_jax.result import InputError
+
+
+class Book(eqx.Module):
+    """Accounts, what they posted, and their positions. USD and contracts.
+
+    Cross margin is the general case: an account's positions share its collateral.
+    Isolated margin is one account for each position, with `owner` saying whose it is.
+
+    **Arguments:**
+
+    - `account`: int, shape `(positions,)`, ascending; the account of each position.
+    - `market`: int, shape `(positions,)`; at most one position of an account in a
+        market.
+    - `size`: shape `(positions,)`, contracts, negative for shorts; 0 is no position.
+    - `entry_price`: shape `(positions,)`, USD a contract, > 0, the average entry.
+    - `collateral`: shape `(accounts,)`, USD of posted margin, >= 0.
+    - `owner`: int, shape `(accounts,)`, optional: accounts of one legal owner share a
+        number.
+    - `holdings`: shape `(accounts, assets)`, optional: units of other assets posted as
+        collateral, >= 0; `Market` says what they are worth.
+    - `one_position_each`: whether position i is the only one of account i, for every i.
+        Sums over an account's positions then cost nothing.
+
+    **Raises:** `InputError` naming the field, the row, the value and the fix. Values
+    that are traced are not checked.
+
+    **Example:**
+
+    ```python
+    >>> import adl_jax
+    >>> book = adl_jax.Book(
+    ...     account=[0, 0, 1], market=[0, 1, 0], size=[2.0, -10.0, -2.0],
+    ...     entry_price=[100.0, 5.0, 100.0], collateral=[50.0, 80.0],
+    ... )
+    >>> print(book.pnl(jax.numpy.array([90.0, 4.0])))
+    [-10.  20.]
+
+    ```
+    """
+
+    account: Int[Array, " positions"] = eqx.field(converter=jnp.asarray)
+    market: Int[Array, " positions"] = eqx.field(converter=jnp.asarray)
+    size: PerPosition = eqx.field(converter=as_float)
+    entry_price: PerPosition = eqx.field(converter=as_float)
+    collateral: PerAccount = eqx.field(converter=as_float)
+    owner: Int[Array, " accounts"] | None = eqx.field(
+        default=None,
+        converter=lambda value: None if value is None else jnp.asarray(value),
+    )
+    holdings: Float[Array, "accounts assets"] | None = eqx.field(
+        default=None, converter=lambda value: None if value is None else as_float(value)
+    )
+    one_position_each: bool = eqx.field(default=False, static=True)
+
+    def __check_init__(self):
+        """Refuses a book that cannot be one."""
+        _check_shapes(self)
+        check_range("Book.size", self.size, None)
+        check_range("Book.entry_price", self.entry_price, 0)
+        check_range("Book.collateral", self.collateral, 0)
+        check_range("Book.holdings", self.holdings, 0)
+        if not isinstance(self.entry_price, Tracer):
+            zero = np.flatnonzero(np.asarray(self.entry_price) == 0)
+            if zero.size:
+                raise InputError(
+                    f"Book.entry_price[{zero[0]}] is 0: give the average entry price in "
+                    "USD a contract"
+                )
+        _check_table(self)
+
+    @property
+    def num_accounts(self) -> int:
+        """How many accounts there are."""
+        return self.collateral.shape[0]
+
+    @property
+    def num_positions(self) -> int:
+        """How many rows the position table has."""
+        return self.size.shape[0]
+
+    def by_account(self, values: Float[Array, " positions *rest"]) -> Array:
+        """Sums over each account's positions, `(positions, ...)` to `(accounts, ...)`."""
+        if self.one_position_each:
+            return values
+        return jax.ops.segment_sum(
+            values, self.account, self.num_accounts, indices_are_sorted=True
+        )
+
+    def of_account(self, values: Float[Array, " accounts *rest"]) -> Array:
+        """Each position's account's value, `(accounts, ...)` to `(positions, ...)`."""
+        return values if self.one_position_each else values[self.account]
+
+    def pnl(self, mark: PerMarket) -> PerAccount:
+        """Unrealised profit, PNL_i = sum of size * (mark - entry), eq. (1). USD."""
+        return self.by_account(self.size * (mark[self.market] - self.entry_price))
+
+    def equity(self, mark: PerMarket) -> PerAccount:
+        """e_i = collateral + PNL_i, without other collateral. USD."""
+        return self.collateral + self.pnl(mark)
+
+    def notional(self, mark: PerMarket) -> PerAccount:
+        """Sum of |size| * mark. USD."""
+        return self.by_account(jnp.abs(self.size) * mark[self.market])
+
+    def open_interest(self, num_markets: int) -> Float[Array, "markets 2"]:
+        """Contracts held long and held short in each market, both >= 0."""
+        sides = jnp.stack([jnp.maximum(self.size, 0), jnp.maximum(-self.size, 0)], -1)
+        return jax.ops.segment_sum(sides, self.market, num_markets)
+
+    def solvency(self, mark: PerMarket) -> Array:
+        """Solv = sum of equity (2); its negative part is the shortfall (3). USD."""
+        return self.equity(mark).sum()
+
+
+def _check_shapes(book: Book) -> None:
+    for name in ("account", "market", "size", "entry_price"):
+        value = getattr(book, name)
+        if value.shape != (book.size.size,):
+            raise InputError(
+                f"Book.{name} has shape {value.shape}, but size has {book.size.shape}: "
+                "give one entry a position"
+            )
+    for name in ("account", "market", "owner"):
+        value = getattr(book, name)
+        if value is not None and not jnp.issubdtype(value.dtype, jnp.integer):
+            raise InputError(f"Book.{name} is {value.dtype}: give whole numbers")
+    for name in ("owner", "holdings"):
+        value = getattr(book, name)
+        if value is not None and value.shape[0] != book.num_accounts:
+            raise InputError(
+                f"Book.{name} has {value.shape[0]} rows for {book.num_accounts} accounts"
+            )
+    if book.one_position_each and book.num_accounts != book.num_positions:
+        raise InputError(
+            f"Book.one_position_each, but there are {book.num_positions} positions for "
+            f"{book.num_accounts} accounts: leave it False"
+        )
+
+
+def _check_table(book: Book) -> None:
+    if isinstance(book.account, Tracer) or isinstance(book.market, Tracer):
+        return
+    account, market = np.asarray(book.account), np.asarray(book.market)
+    check = _first_bad(account, market, book.num_accounts, book.one_position_each)
+    if check is not None:
+        row, problem = check
+        raise InputError(
+            f"Book row {row}: account {account[row]}, market {market[row]}: {problem}"
+        )
+
+
+def _first_bad(
+    account: np.ndarray[Any, Any], market: np.ndarray[Any, Any], count: int, each: bool
+) -> tuple[int, str] | None:
+    outside = np.flatnonzero((account < 0) | (account >= count))
+    if outside.size:
+        return int(outside[0]), f"accounts are numbered 0 to {count - 1}"
+    if (negative := np.flatnonzero(market < 0)).size:
+        return int(negative[0]), "markets are numbered from 0"
+    if (back := np.flatnonzero(account[1:] < account[:-1])).size:
+        return int(back[0]) + 1, "sort the positions by account"
+    order = np.lexsort((market, account))
+    same = (account[order][1:] == account[order][:-1]) & (
+        market[order][1:] == market[order][:-1]
+    )
+    if same.any():
+        first = int(order[int(np.flatnonzero(same)[0]) + 1])
+        return first, "the account has a position in this market already; net them"
+    if each and (account != np.arange(count)).any():
+        first = int(np.flatnonzero(account != np.arange(count))[0])
+        return first, "one_position_each needs account i in row i"
+    return None

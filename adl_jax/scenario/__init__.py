@@ -1,0 +1,1 @@
+"""Samplers of books and of crashes."""

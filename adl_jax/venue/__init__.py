@@ -1,0 +1,33 @@
+"""A venue's rules. A preset is one small file of data."""
+
+from adl_jax.venue.base import Venue as Venue
+from adl_jax.venue.close_price import (
+    AbstractClosePrice as AbstractClosePrice,
+    Bankruptcy as Bankruptcy,
+    Mark as Mark,
+    MarkCapped as MarkCapped,
+    Oracle as Oracle,
+    PreviousMark as PreviousMark,
+    Quotes as Quotes,
+    Spread as Spread,
+)
+from adl_jax.venue.fund import (
+    Fund as Fund,
+    Vault as Vault,
+    fund_after as fund_after,
+    fund_size as fund_size,
+)
+from adl_jax.venue.liquidation import (
+    AbstractLiquidation as AbstractLiquidation,
+    Full as Full,
+    Slice as Slice,
+    ToMargin as ToMargin,
+    greedy_liquidation_size as greedy_liquidation_size,
+)
+from adl_jax.venue.margin import (
+    MarginTiers as MarginTiers,
+    bankruptcy_price as bankruptcy_price,
+    flat_margin as flat_margin,
+    liquidation_price as liquidation_price,
+)
+from adl_jax.venue.response import Response as Response
