@@ -22,8 +22,10 @@ from adl_jax.projection._sums import Everyone
 def whole_lots(amount: Array, lot_value: Array) -> Array:
     """The largest number of lots whose value is at most `amount`, elementwise."""
     lots = jnp.floor(amount / lot_value)
-    # The quotient is rounded: it may be one too high, or one too low.
-    lots = jnp.where(lots * lot_value > amount, lots - 1, lots)
+    # The quotient is rounded: it may be one too high, or one too low. Above 2^24 lots in
+    # float32 (2^53 in float64) one is not to be seen, and the next number below is less.
+    fewer = jnp.minimum(lots - 1, jnp.nextafter(lots, jnp.zeros_like(lots)))
+    lots = jnp.where(lots * lot_value > amount, fewer, lots)
     return jnp.where((lots + 1) * lot_value <= amount, lots + 1, lots)
 
 

@@ -52,6 +52,19 @@ def test_promises(n, dtype):
         assert budget - rounding <= total < budget + lot.max() + rounding
 
 
+@pytest.mark.parametrize("allocate", [integer_pro_rata, min_max_integer])
+@pytest.mark.parametrize("n", [1, 129])
+def test_more_lots_than_the_dtype_counts(allocate, n):
+    """10^10 lots of one account in float32, where the next lot is not to be seen."""
+    capacity = np.r_[np.float32(1e9), np.ones(n - 1, np.float32)]
+    for lot in np.linspace(0.01, 0.3, 30, dtype=np.float32):
+        for budget in np.float32([0.5e9, 0.999e9, 1e9, 2e9]):
+            haircut = np.asarray(allocate(capacity, budget, lot))
+            assert (haircut <= capacity).all()
+            due = min(budget, capacity.sum(dtype=np.float64))
+            assert abs(haircut.sum(dtype=np.float64) - due) <= lot * n + 2e-6 * due
+
+
 def test_within_one_lot_of_pro_rata():
     for capacity, budget, lot in problems(60, 10):
         usable = np.floor(capacity / lot + 1e-9) * lot
