@@ -1,7 +1,5 @@
 """The account book as arrays: a position table sorted by account."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -126,9 +124,17 @@ class Book(eqx.Module):
 
 
 def _check_shapes(book: Book) -> None:
+    for name, shape in {
+        "size": "(positions,)",
+        "collateral": "(accounts,)",
+        "holdings": "(accounts, assets)",
+    }.items():
+        value = getattr(book, name)
+        if value is not None and value.ndim != len(shape.split()):
+            raise InputError(f"Book.{name} has shape {value.shape}: give {shape}")
     for name in ("account", "market", "size", "entry_price"):
         value = getattr(book, name)
-        if value.shape != (book.size.size,):
+        if value.shape != book.size.shape:
             raise InputError(
                 f"Book.{name} has shape {value.shape}, but size has {book.size.shape}: "
                 "give one entry a position"
@@ -139,9 +145,10 @@ def _check_shapes(book: Book) -> None:
             raise InputError(f"Book.{name} is {value.dtype}: give whole numbers")
     for name in ("owner", "holdings"):
         value = getattr(book, name)
-        if value is not None and value.shape[0] != book.num_accounts:
+        if value is not None and value.shape[:1] != book.collateral.shape:
             raise InputError(
-                f"Book.{name} has {value.shape[0]} rows for {book.num_accounts} accounts"
+                f"Book.{name} has shape {value.shape} for {book.num_accounts} accounts: "
+                "give one row an account"
             )
     if book.one_position_each and book.num_accounts != book.num_positions:
         raise InputError(
@@ -163,7 +170,10 @@ def _check_table(book: Book) -> None:
 
 
 def _first_bad(
-    account: np.ndarray[Any, Any], market: np.ndarray[Any, Any], count: int, each: bool
+    account: Int[np.ndarray, " positions"],
+    market: Int[np.ndarray, " positions"],
+    count: int,
+    each: bool,
 ) -> tuple[int, str] | None:
     outside = np.flatnonzero((account < 0) | (account >= count))
     if outside.size:

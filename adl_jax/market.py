@@ -64,7 +64,12 @@ class Market(eqx.Module):
     def __check_init__(self):
         """Refuses markets that cannot be traded in."""
         shape = self.mark.shape
-        for name in ("impact", "depth", "impact_estimate", "permanent", "lot"):
+        if len(shape) != 1:
+            raise InputError(f"Market.mark has shape {shape}: give (markets,)")
+        for name in (
+            *("impact", "depth", "impact_estimate", "permanent"),
+            *("lot", "max_leverage"),
+        ):
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise InputError(
@@ -87,11 +92,34 @@ class Market(eqx.Module):
             raise InputError(
                 "Market: asset_price, asset_haircut and asset_market come together"
             )
+        _check_assets(self)
 
     @property
     def num_markets(self) -> int:
         """How many markets there are."""
         return self.mark.shape[0]
+
+
+def _check_assets(market: Market) -> None:
+    price, follows = market.asset_price, market.asset_market
+    if price is None or follows is None:
+        return
+    for name in ("asset_haircut", "asset_market"):
+        value = getattr(market, name)
+        if value.shape != price.shape:
+            raise InputError(
+                f"Market.{name} has shape {value.shape}, but asset_price has "
+                f"{price.shape}: give one number an asset"
+            )
+    if isinstance(follows, Tracer):
+        return
+    last = market.num_markets - 1
+    unknown = np.flatnonzero((np.asarray(follows) < -1) | (np.asarray(follows) > last))
+    if unknown.size:
+        raise InputError(
+            f"Market.asset_market[{unknown[0]}] is {follows[unknown[0]]}: markets are "
+            f"numbered 0 to {last}, and -1 is none"
+        )
 
 
 class Shocks(eqx.Module):

@@ -15,6 +15,7 @@ from adl_jax.venue.fund import (
     Fund as Fund,
     Vault as Vault,
     fund_after as fund_after,
+    fund_capacity as fund_capacity,
     fund_size as fund_size,
 )
 from adl_jax.venue.liquidation import (

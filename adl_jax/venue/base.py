@@ -60,7 +60,9 @@ class Venue(eqx.Module):
     liquidation_fee: Scalar = eqx.field(default=0.0, converter=as_float)
     fee_to_fund: Scalar = eqx.field(default=1.0, converter=as_float)
     margin_to_fund: Scalar = eqx.field(default=0.0, converter=as_float)
-    fund: Fund = Fund()
+    # Made when a venue is: a constant here would be an array of whatever dtype was the
+    # default on import.
+    fund: Fund = eqx.field(default_factory=Fund)
     vault: Vault | None = None
     close_price: AbstractClosePrice = Bankruptcy()
     largest_haircut: Scalar = eqx.field(default=1.0, converter=as_float)

@@ -80,10 +80,10 @@ class Spread(AbstractClosePrice):
     Deribit's reference price with a spread in the receiver's favour; WhiteBIT's last
     price with d = margin fraction - 2 * taker fee.
 
-    **Arguments:** `share`: shape `()`, of the mark, in [0, 1].
+    **Arguments:** `share`: shape `()` or `(markets,)`, of the mark, in [0, 1].
     """
 
-    share: Scalar = eqx.field(default=0.0, converter=as_float)
+    share: Scalar | PerMarket = eqx.field(default=0.0, converter=as_float)
 
     def __check_init__(self):
         """Refuses a share outside [0, 1]."""
@@ -92,7 +92,7 @@ class Spread(AbstractClosePrice):
     def __call__(self, quotes: Quotes) -> PerSide:
         """mark * (1 - share) and mark * (1 + share)."""
         share = self.share.astype(quotes.mark.dtype)
-        return quotes.mark[:, None] * jnp.stack([1 - share, 1 + share])[None]
+        return jnp.stack([quotes.mark * (1 - share), quotes.mark * (1 + share)], axis=1)
 
 
 def both_sides(price: PerMarket) -> PerSide:

@@ -63,6 +63,21 @@ class Vault(eqx.Module):
         check_range("Vault.below", self.below, 0, 1)
 
 
+def fund_capacity(fund: Fund, balance: Any, highest: Any) -> Any:
+    """What a fund can pay now: down to its floor, and no more than it ever pays.
+
+    ADL covers what is beyond. Losing exactly the share above the floor triggers nothing,
+    which settles whether a threshold is "at" or "below": the amount is 0 either way.
+
+    **Arguments:** `balance` and `highest`: USD that the fund has, and the most it ever
+    had; shape `()`, or `(markets,)` for a fund of each market.
+
+    **Returns:** USD, >= 0, in the shape of `balance`.
+    """
+    above = jnp.maximum(balance - fund.floor * highest, 0)
+    return above if fund.most is None else jnp.minimum(above, fund.most)
+
+
 def fund_after(
     balance: Any, deficit: Any, *, liquidation_fees: Any = 0.0, inflow: Any = 0.0
 ) -> tuple[Any, Any]:

@@ -105,12 +105,12 @@ class ToMargin(AbstractLiquidation):
 
 
 def greedy_liquidation_size(
-    price: Scalar,
-    size: Scalar,
-    rate: Scalar,
-    equity: Scalar,
-    slope: Scalar,
-    fee: Scalar = 0.0,
+    price: Scalar | float,
+    size: Scalar | float,
+    rate: Scalar | float,
+    equity: Scalar | float,
+    slope: Scalar | float,
+    fee: Scalar | float = 0.0,
 ) -> Scalar:
     r"""Contracts whose sale at linear impact restores the margin of one position.
 
@@ -122,7 +122,7 @@ def greedy_liquidation_size(
 
     **Returns:** contracts, in [0, size].
     """
-    missing = rate * price * size - equity + fee
+    missing = jnp.asarray(rate * price * size - equity + fee)
     discriminant = (rate * price) ** 2 - 2 * slope * missing
     reachable = discriminant >= 0
     root = jnp.sqrt(jnp.where(reachable, discriminant, 0))

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from adl_jax._types import PerMarket, PerPosition, as_float, check_range
 from adl_jax.result import InputError
@@ -50,6 +50,13 @@ class MarginTiers(eqx.Module):
                     f"MarginTiers.{name}[{market}, {tier + 1}] is below the tier before "
                     "it: give tiers in ascending order"
                 )
+        if not isinstance(self.floor, Tracer):
+            late = np.flatnonzero(np.asarray(self.floor)[:, 0])
+            if late.size:
+                raise InputError(
+                    f"MarginTiers.floor[{late[0]}, 0] is {self.floor[late[0], 0]}: the "
+                    "first tier starts at 0"
+                )
 
     @property
     def deduction(self) -> Float[Array, "markets tiers"]:
@@ -58,7 +65,7 @@ class MarginTiers(eqx.Module):
         return jnp.cumsum(steps, axis=1)
 
     def maintenance(
-        self, notional: PerPosition, market: Float[Array, " positions"]
+        self, notional: PerPosition, market: Int[Array, " positions"]
     ) -> PerPosition:
         """Maintenance margin of positions, USD, from their notional in USD."""
         if self.rate.shape[1] == 1:
