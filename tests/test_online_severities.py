@@ -23,7 +23,7 @@ from adl_jax.severity import (
     Pinball,
     ProjectedGradient,
     Rate,
-    RunningMeanRate,
+    RunningMean,
     Share,
     ShrunkenRate,
     StronglyAdaptive,
@@ -144,7 +144,7 @@ def test_without_trust_and_tiers_it_is_the_running_mean():
     rounds = ample()
     np.testing.assert_allclose(
         executed(rounds, ShrunkenRate(0.02, trust=0.0)),
-        executed(rounds, RunningMeanRate(0.02)),
+        executed(rounds, RunningMean(Rate(), 0.02)),
         rtol=1e-12,
     )
 

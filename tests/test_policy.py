@@ -3,7 +3,7 @@ import numpy as np
 
 import adl_jax
 from adl_jax import Hindsight, Information, Policy, ProRata, Queue, Recorded
-from adl_jax.severity import ConstantRate, Fixed, RunningMeanRate
+from adl_jax.severity import ConstantRate, Fixed, Rate, RunningMean
 from tests.conftest import make_rounds
 
 
@@ -18,7 +18,7 @@ def test_hindsight_executes_what_was_needed_up_to_capacity():
     needed = np.array([1e12, 2.0, 0.0, 4.0, 5.0])
     rounds = make_rounds(needed=needed, deficit=np.zeros(5))
     for allocation in (Queue(), ProRata()):
-        policy = Hindsight(Policy(RunningMeanRate(), allocation))
+        policy = Hindsight(Policy(RunningMean(Rate()), allocation))
         trajectory = adl_jax.replay(rounds, policy)
         expected = np.minimum(needed, rounds.capacity_total)
         np.testing.assert_allclose(trajectory.records.executed, expected, rtol=1e-12)

@@ -15,7 +15,8 @@ from adl_jax.severity import (
     Fixed,
     LastValue,
     ProjectedGradient,
-    RunningMeanRate,
+    Rate,
+    RunningMean,
     proposition_1_step,
     severities,
 )
@@ -56,7 +57,7 @@ def test_registries_refuse_a_name_twice_and_list_what_there_is():
         (LastValue, 2.0),
         (ConstantRate, -0.01),
         (ConstantRate, np.inf),
-        (RunningMeanRate, -1.0),
+        (lambda x: RunningMean(Rate(), x), -1.0),
         (ProjectedGradient, -1.0),
         (lambda x: ProjectedGradient(0.1, x), 1.5),
     ],
@@ -79,7 +80,7 @@ def test_running_mean_rate_starts_at_its_initial_rate():
     rounds = make_rounds(deficit=np.full(5, 1e9), capacity=np.full((5, 7), 1e9),
                          capacity_total=np.full(5, 7e9))  # fmt: skip
     notional = np.asarray(rounds.closeout_notional).sum(axis=1)
-    got = executed(rounds, RunningMeanRate(0.02))
+    got = executed(rounds, RunningMean(Rate(), 0.02))
     assert notional[0] > 0
     np.testing.assert_allclose(got[0], 0.02 * notional[0], rtol=1e-12)
     mean = np.cumsum(rounds.needed) / np.cumsum(notional)

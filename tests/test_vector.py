@@ -12,7 +12,7 @@ from jax.test_util import check_grads
 import adl_jax
 from adl_jax import Information, Policy, ProRata
 from adl_jax.evaluate.loss import surrogate
-from adl_jax.severity import Fixed, LastValue, RunningMeanRate
+from adl_jax.severity import Fixed, LastValue, Rate, RunningMean
 from adl_jax.vector import (
     Entropic,
     Euclidean,
@@ -275,7 +275,7 @@ def test_registered_vector_policies_are_ex_ante_with_array_leaves():
 
 def test_the_severity_alone_decides_how_much():
     rounds = make_rounds(4, rounds=9)
-    for severity in (LastValue(0.2), RunningMeanRate()):
+    for severity in (LastValue(0.2), RunningMean(Rate())):
         plain = adl_jax.replay(rounds, Policy(severity, ProRata())).records
         for geometry in (Euclidean(), Entropic()):
             policy = FractionDescent(severity, FractionLearner(geometry))

@@ -35,7 +35,6 @@ from adl_jax.severity.projected_gradient import (
     proposition_1_step as proposition_1_step,
 )
 from adl_jax.severity.running_mean import RunningMean as RunningMean
-from adl_jax.severity.running_mean_rate import RunningMeanRate as RunningMeanRate
 from adl_jax.severity.shrunken_rate import ShrunkenRate as ShrunkenRate
 from adl_jax.severity.strongly_adaptive import StronglyAdaptive as StronglyAdaptive
 from adl_jax.severity.weighted_median import WeightedMedian as WeightedMedian
@@ -47,7 +46,7 @@ severities.register("full", lambda: Fixed(1))
 severities.register("fixed", Fixed)
 severities.register("last_value", LastValue)
 severities.register("constant_rate", ConstantRate)
-severities.register("running_mean_rate", RunningMeanRate)
+severities.register("running_mean_rate", lambda: RunningMean(Rate()))
 severities.register("projected_gradient", ProjectedGradient)
 severities.register("mirror_descent", MirrorDescentSeverity)
 severities.register("entropic", entropic_severity)

@@ -15,6 +15,7 @@ from adl_jax.severity.mirror_descent import (
     MirrorDescentSeverityState,
     scale_free_severity,
 )
+from adl_jax.severity.running_mean import mean_so_far
 
 
 class OptimisticState(NamedTuple):
@@ -53,10 +54,9 @@ class Optimistic(AbstractSeverity[OptimisticState]):
 
     def _play(self, state: OptimisticState) -> Scalar:
         base = as_dtype(self.base, state.needed.dtype)
-        some = state.unit > 0
-        estimate = jnp.where(some, state.needed, 0) / jnp.where(some, state.unit, 1)
-        estimate = jnp.clip(estimate, base.lower, base.upper)
         point = state.base.descent.point
+        estimate = mean_so_far(state.needed, state.unit, point)
+        estimate = jnp.clip(estimate, base.lower, base.upper)
         mean_unit = state.unit / jnp.maximum(state.rounds, 1)
         scale = state.base.largest
         scaled = jnp.where(scale > 0, mean_unit, 0) / jnp.where(scale > 0, scale, 1)
@@ -64,7 +64,7 @@ class Optimistic(AbstractSeverity[OptimisticState]):
         descent: MirrorDescentState = state.base.descent
         moved = base._descent.play(descent, jnp.where(hint == 0, 0, hint))
         lower, upper = jnp.minimum(point, estimate), jnp.maximum(point, estimate)
-        return jnp.where(some, jnp.clip(moved, lower, upper), point)
+        return jnp.clip(moved, lower, upper)
 
     def commit(self, state: OptimisticState, observation: Observation) -> Commitment:
         """Commits to the moved point."""

@@ -9,6 +9,7 @@ from adl_jax._types import PerMarket, Scalar, as_dtype, as_float
 from adl_jax.messages import Commitment, Information, Observation, Record
 from adl_jax.severity.base import AbstractSeverity
 from adl_jax.severity.coordinate import Rate, notional
+from adl_jax.severity.running_mean import mean_so_far
 
 
 class ShrunkenRateState(NamedTuple):
@@ -61,14 +62,11 @@ class ShrunkenRate(AbstractSeverity[ShrunkenRateState]):
         """Commits to the shrunken rates."""
         self = as_dtype(self, state.needed.dtype)
         total = state.unit.sum()
-        some = total > 0
-        level = jnp.where(
-            some, state.needed / jnp.where(some, total, 1), self.initial_rate
-        )
+        level = mean_so_far(state.needed, total, self.initial_rate)
         mean_unit = total / jnp.maximum(state.active.sum(), 1)
         weighed = self.trust * state.unit + mean_unit
         own = self.trust * state.gap + mean_unit * level
-        rate = jnp.where(weighed > 0, own / jnp.where(weighed > 0, weighed, 1), level)
+        rate = mean_so_far(own, weighed, level)
         return Commitment(rate=self.tier.factor(observation) * rate)
 
     def learn(

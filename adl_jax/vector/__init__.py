@@ -2,7 +2,7 @@
 
 from adl_jax.policy import AbstractPolicy
 from adl_jax.registry import Registry
-from adl_jax.severity import AbstractSeverity, ProjectedGradient, RunningMeanRate
+from adl_jax.severity import AbstractSeverity, ProjectedGradient, Rate, RunningMean
 from adl_jax.vector.descent import FractionDescent as FractionDescent
 from adl_jax.vector.geometry import (
     AbstractGeometry as AbstractGeometry,
@@ -31,7 +31,7 @@ vector_policies.register(
     "vector_entropic", lambda: _descent(ProjectedGradient(), Entropic())
 )
 vector_policies.register(
-    "vector_entropic_rate", lambda: _descent(RunningMeanRate(), Entropic())
+    "vector_entropic_rate", lambda: _descent(RunningMean(Rate()), Entropic())
 )
 vector_policies.register(
     "vector_primal_dual",

@@ -1,12 +1,50 @@
 """A severity says how much, mirror descent on fractions who."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import equinox as eqx
 
 from adl_jax._types import Key, PerAccount, Scalar
 from adl_jax.messages import Commitment, Information, Observation, Record
 from adl_jax.policy import AbstractPolicy
 from adl_jax.severity import AbstractSeverity
 from adl_jax.vector.learner import FractionLearner, LearnerState
+
+
+State = TypeVar("State", bound=Any)
+
+
+class AbstractFractionPolicy(AbstractPolicy[State]):
+    """A severity's budget, shared by the fractions that a learner holds.
+
+    What is learned, and when, is the subclass's; its state has the parts `severity` and
+    `learner`, which is `None` in rounds without accounts.
+    """
+
+    severity: eqx.AbstractVar[AbstractSeverity]
+    learner: eqx.AbstractVar[FractionLearner]
+
+    @property
+    def information(self) -> Information:
+        """What the severity declares."""
+        return self.severity.information
+
+    def commit(self, state: State, observation: Observation) -> Commitment:
+        """The severity's commitment."""
+        return self.severity.commit(state.severity, observation)
+
+    def allocate(
+        self, state: State, observation: Observation, budget: Scalar, *, key: Key
+    ) -> PerAccount:
+        """The learned fractions, projected onto the budget, in USD."""
+        del key
+        assert state.learner is not None
+        assert observation.capacity is not None
+        return self.learner.play(state.learner, observation.capacity, budget)
+
+    def _started(self, observation: Observation) -> LearnerState | None:
+        capacity = observation.capacity
+        return None if capacity is None else self.learner.init(capacity)
 
 
 class FractionDescentState(NamedTuple):
@@ -16,7 +54,7 @@ class FractionDescentState(NamedTuple):
     learner: LearnerState | None
 
 
-class FractionDescent(AbstractPolicy[FractionDescentState]):
+class FractionDescent(AbstractFractionPolicy[FractionDescentState]):
     """Haircut fractions by mirror descent, within the budget of any severity.
 
     The published "vector mirror descent" projected once from nothing, with a gradient
@@ -36,38 +74,11 @@ class FractionDescent(AbstractPolicy[FractionDescentState]):
     severity: AbstractSeverity
     learner: FractionLearner
 
-    @property
-    def information(self) -> Information:
-        """What the severity declares."""
-        return self.severity.information
-
     def init(self, observation: Observation) -> FractionDescentState:
         """Nothing learned."""
-        capacity = observation.capacity
         return FractionDescentState(
-            self.severity.init(observation),
-            None if capacity is None else self.learner.init(capacity),
+            self.severity.init(observation), self._started(observation)
         )
-
-    def commit(
-        self, state: FractionDescentState, observation: Observation
-    ) -> Commitment:
-        """The severity's commitment."""
-        return self.severity.commit(state.severity, observation)
-
-    def allocate(
-        self,
-        state: FractionDescentState,
-        observation: Observation,
-        budget: Scalar,
-        *,
-        key: Key,
-    ) -> PerAccount:
-        """The learned fractions, projected onto the budget, in USD."""
-        del key
-        assert state.learner is not None
-        assert observation.capacity is not None
-        return self.learner.play(state.learner, observation.capacity, budget)
 
     def learn(
         self, state: FractionDescentState, observation: Observation, record: Record

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from adl_jax._types import Key, PerAccount, PerMarket, Scalar, as_float
+from adl_jax._types import Key, PerAccount, PerMarket, Scalar, as_float, check_range
 from adl_jax.messages import Commitment, Information, Observation, Record
 from adl_jax.policy import AbstractPolicy
 from adl_jax.severity import AbstractSeverity
+from adl_jax.severity.running_mean import mean_so_far
 from adl_jax.vector.learner import FractionLearner, LearnerState
 
 
@@ -30,6 +31,10 @@ class MarketMeanRate(AbstractSeverity[tuple[PerMarket, PerMarket]]):
 
     initial_rate: Scalar = eqx.field(default=0.0, converter=as_float)
 
+    def __check_init__(self):
+        """Refuses a negative rate; a traced one is clipped."""
+        check_range("MarketMeanRate.initial_rate", self.initial_rate, 0)
+
     def init(self, observation: Observation) -> tuple[PerMarket, PerMarket]:
         """Starts with nothing needed and nothing closed out, in any market."""
         assert observation.deficit is not None
@@ -44,11 +49,8 @@ class MarketMeanRate(AbstractSeverity[tuple[PerMarket, PerMarket]]):
         """Commits to each market's mean rate so far."""
         del observation
         needed, notional = state
-        some = notional > 0
         initial = jnp.maximum(self.initial_rate, 0).astype(needed.dtype)
-        return Commitment(
-            rate=jnp.where(some, needed / jnp.where(some, notional, 1), initial)
-        )
+        return Commitment(rate=mean_so_far(needed, notional, initial))
 
     def learn(
         self,

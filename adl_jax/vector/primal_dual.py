@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
-from adl_jax._types import Key, PerAccount, Scalar, as_float
-from adl_jax.messages import Commitment, Information, Observation, Record
-from adl_jax.policy import AbstractPolicy
+from adl_jax._types import Scalar, as_float
+from adl_jax.messages import Observation, Record
 from adl_jax.severity import AbstractSeverity
+from adl_jax.vector.descent import AbstractFractionPolicy
 from adl_jax.vector.gradient import fractions
 from adl_jax.vector.learner import FractionLearner, LearnerState
 
@@ -21,7 +21,7 @@ class PrimalDualState(NamedTuple):
     price: Scalar
 
 
-class PrimalDual(AbstractPolicy[PrimalDualState]):
+class PrimalDual(AbstractFractionPolicy[PrimalDualState]):
     r"""Mirror descent on the Lagrangian of (10) with max_i h_i <= limit.
 
     The constrained controller of the companion's section 8.5:
@@ -45,38 +45,14 @@ class PrimalDual(AbstractPolicy[PrimalDualState]):
     limit: Scalar = eqx.field(default=0.5, converter=as_float)
     dual_step: Scalar = eqx.field(default=1.0, converter=as_float)
 
-    @property
-    def information(self) -> Information:
-        """What the severity declares."""
-        return self.severity.information
-
     def init(self, observation: Observation) -> PrimalDualState:
         """Nothing learned, at a price of 0."""
         assert observation.deficit is not None
-        capacity = observation.capacity
         return PrimalDualState(
             self.severity.init(observation),
-            None if capacity is None else self.learner.init(capacity),
+            self._started(observation),
             jnp.zeros((), observation.deficit.dtype),
         )
-
-    def commit(self, state: PrimalDualState, observation: Observation) -> Commitment:
-        """The severity's commitment."""
-        return self.severity.commit(state.severity, observation)
-
-    def allocate(
-        self,
-        state: PrimalDualState,
-        observation: Observation,
-        budget: Scalar,
-        *,
-        key: Key,
-    ) -> PerAccount:
-        """The learned fractions, projected onto the budget, in USD."""
-        del key
-        assert state.learner is not None
-        assert observation.capacity is not None
-        return self.learner.play(state.learner, observation.capacity, budget)
 
     def learn(
         self, state: PrimalDualState, observation: Observation, record: Record
