@@ -11,6 +11,7 @@ from adl_jax.venue.close_price import (
     Quotes as Quotes,
     Spread as Spread,
 )
+from adl_jax.venue.facts import venue_facts as venue_facts
 from adl_jax.venue.fund import (
     Fund as Fund,
     Vault as Vault,
@@ -31,4 +32,12 @@ from adl_jax.venue.margin import (
     flat_margin as flat_margin,
     liquidation_price as liquidation_price,
 )
+from adl_jax.venue.pool import (
+    capped_profit as capped_profit,
+    order_rejected as order_rejected,
+    profit_factor as profit_factor,
+    profit_to_close as profit_to_close,
+)
+from adl_jax.venue.presets import venues as venues
 from adl_jax.venue.response import Response as Response
+from adl_jax.venue.social_loss import socialized_loss_factor as socialized_loss_factor

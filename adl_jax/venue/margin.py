@@ -43,7 +43,7 @@ class MarginTiers(eqx.Module):
             value = getattr(self, name)
             if isinstance(value, Tracer):
                 continue
-            falls = np.argwhere(np.diff(np.asarray(value), axis=1) < 0)
+            falls = np.argwhere(np.diff(np.asarray(value, float), axis=1) < 0)
             if falls.size:
                 market, tier = (int(i) for i in falls[0])
                 raise InputError(
