@@ -144,9 +144,19 @@ def write(
     growth.draw(curves, args.out / "regret_growth.png")
 
 
+def whole(text: str) -> int:
+    """A whole number above 0, also written as 1e6."""
+    number = int(float(text))
+    if number != float(text) or number < 1:
+        raise ValueError(f"{text} is not a whole number above 0")
+    return number
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--instances", type=int, default=100_000, help="for each claim")
+    parser.add_argument(
+        "--instances", type=whole, default=100_000, help="for each claim, such as 1e6"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for tables and the figure")
     args = parser.parse_args(arguments)

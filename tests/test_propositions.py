@@ -200,6 +200,14 @@ def test_the_script_writes_what_it_found(monkeypatch, tmp_path, capsys):
     assert "0 not as expected" in capsys.readouterr().out
 
 
+def test_instances_may_be_written_as_powers():
+    assert propositions.whole("1e6") == 1_000_000
+    assert propositions.whole("250") == 250
+    for wrong in ("0", "-3", "1.5", "many"):
+        with pytest.raises(ValueError, match=r"whole number|could not convert"):
+            propositions.whole(wrong)
+
+
 def test_the_script_fails_where_a_claim_does(monkeypatch):
     broken = Tally(Claim("x", "y"), tried=10, violations=1)
     monkeypatch.setattr(propositions, "tried", lambda *_: [broken])

@@ -11,6 +11,7 @@ from jax.test_util import check_grads
 
 import adl_jax
 from adl_jax import Information, Policy, ProRata
+from adl_jax.evaluate.descent_bounds import fraction_descent_bound
 from adl_jax.evaluate.loss import surrogate
 from adl_jax.severity import Fixed, LastValue, Rate, RunningMean
 from adl_jax.vector import (
@@ -179,14 +180,11 @@ def test_fairness_pulls_an_uneven_start_to_pro_rata(geometry):
 
 def bound(learner, points, stars, gradients):
     """The guarantee of `FractionLearner`, from what was played. In fractions."""
-    squares = (gradients**2).sum()
     norms = np.linalg.norm(gradients, axis=1)
     moves = np.linalg.norm(np.diff(stars, axis=0), axis=1)
-    reach = max(np.linalg.norm(points - stars, axis=1).max(), 1e-12)
-    step = float(learner.step_size)
-    spread = reach**2 + 2 * reach * moves.sum() + (moves**2).sum()
-    root = np.sqrt(squares)
-    return spread * root / (2 * step) + step * root + norms[:-1] @ moves
+    reach = np.linalg.norm(points - stars, axis=1).max()
+    parts = map(jnp.asarray, (norms, moves, reach))
+    return float(fraction_descent_bound(*parts, learner.step_size).value)
 
 
 def played(learner, capacity, budget, needed):

@@ -66,8 +66,10 @@ class MirrorDescentSeverity(AbstractSeverity[MirrorDescentSeverityState]):
         textbook step of gradient descent, 0 for steps that decay by themselves.
     - `lazy`: dual averaging.
 
-    **Guarantee:** with `scale_free` at step 1/sqrt(2), `Share()` and a Euclidean map,
-    regret at most `adl_jax.evaluate.online_bounds.scale_free_bound`.
+    **Guarantee:** with `optax.sgd`, regret at most
+    `adl_jax.evaluate.descent_bounds.mirror_descent_bound` (`lazy` at a fixed step); with
+    `scale_free` at step 1/sqrt(2) and a Euclidean map, at most
+    `adl_jax.evaluate.online_bounds.scale_free_bound`.
 
     **Differentiability:** almost everywhere, in all numbers.
     """

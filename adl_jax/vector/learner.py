@@ -39,12 +39,9 @@ class FractionLearner(eqx.Module):
     - `fair`: shape `()`, >= 0, lambda_fair over the round's capacity U_t: fairness then
         costs U_t times the largest fraction, in USD as the tracking does.
 
-    **Guarantee** (Euclidean, losses convex in the haircuts): with D the largest distance
-    of two fractions, P and Q the sums of the comparator's steps and of their squares,
-    G_t the norm of g_t and S the sum of its squares, the dynamic regret is at most
-    $(D^2+2DP+Q)\sqrt S/(2\,\mathrm{step})+\mathrm{step}\sqrt S+\sum_t
-    G_t|h^\star_{t+1}-h^\star_t|$. The last term and Q are the price of feasible sets
-    that change, which (33) leaves out.
+    **Guarantee** (Euclidean): dynamic regret at most
+    `adl_jax.evaluate.descent_bounds.fraction_descent_bound`, feasible sets that change
+    included.
 
     **Cost:** one projection and a few passes over the accounts a round.
     """
