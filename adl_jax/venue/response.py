@@ -1,8 +1,10 @@
 """How traders react to being deleveraged."""
 
 import equinox as eqx
+from jax.core import Tracer
 
 from adl_jax._types import Scalar, as_float, check_range
+from adl_jax.result import InputError
 
 
 class Response(eqx.Module):
@@ -36,3 +38,9 @@ class Response(eqx.Module):
         for name in ("trades", "undoes_nothing", "undoes_all", "closes", "withdraws"):
             check_range(f"Response.{name}", getattr(self, name), 0, 1)
         check_range("Response.keeps", self.keeps, 1)
+        undoes = self.undoes_nothing + self.undoes_all
+        # A rounding above 1 is no error.
+        if not isinstance(undoes, Tracer) and undoes > 1 + 1e-6:
+            raise InputError(
+                f"Response: undoes_nothing and undoes_all sum to {undoes:.3g}: at most 1"
+            )
