@@ -3,6 +3,7 @@
 import csv
 import difflib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -126,9 +127,18 @@ def _read_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise InputError(
             f"{path}: not a CSV file in UTF-8 ({error}); fix: save it as one"
         ) from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; fix: give a file that can be read"
+        ) from None
     if len(lines) < 2:
         raise InputError(f"{path}: no rows; fix: give a header and at least one row")
-    return [name.strip() for name in lines[0][1]], lines[1:]
+    header = [name.strip() for name in lines[0][1]]
+    if len(header) == 1 and (other := re.search("[;\t|]", header[0])):
+        raise InputError(
+            f"{path}: values are separated by {other[0]!r}; fix: separate them by ','"
+        )
+    return header, lines[1:]
 
 
 def _check_header(path: Path, header: list[str], model: type[BaseModel]) -> None:
@@ -138,11 +148,14 @@ def _check_header(path: Path, header: list[str], model: type[BaseModel]) -> None
         for name in dict.fromkeys(header)
         if header.count(name) > 1
     ]
-    problems += [
-        f"column {name!r} is missing; the file has: {', '.join(header)}"
+    missing = [
+        f"column {name!r} is missing; fix: add it"
         for name, field in fields.items()
         if field.is_required() and name not in header
     ]
+    if missing:
+        missing[-1] += f" (the file has: {', '.join(header)})"
+    problems += missing
     if model.model_config.get("extra") == "forbid":
         for name in header:
             if name not in fields:

@@ -57,7 +57,8 @@ def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path):
         ("name,amount\na,inf\n", ["row 1", "'inf'", "finite"]),
         ("name,amount\na,\n", ["row 1", "column amount", "''"]),
         ("name,amount\n,1\n", ["column name", "fill every row"]),
-        ("name\na\n", ["column 'amount' is missing", "the file has: name"]),
+        ("name\na\n", ["'amount' is missing; fix: add it (the file has: name)"]),
+        ("name;amount\na;1\n", ["separated by ';'; fix: separate them by ','"]),
         (
             "name,amount,amont\na,1,2\n",
             ["'amont' is not known", "did you mean 'amount'"],
