@@ -33,6 +33,7 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "font.size": 9,
 }
+_MOST_TICKS = 25
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 _COLOURS = (
     *("#D55E00", "#0072B2", "#009E73", "#CC79A7"),
@@ -79,7 +80,8 @@ def shown(result: Backtest) -> list[Score]:
 
 def _rounds_axis(axes: Axes, result: Backtest) -> np.ndarray:
     places = np.arange(result.event.rounds.num_rounds)
-    axes.set_xticks(places, [str(label) for label in result.event.labels])
+    every = -(-len(places) // _MOST_TICKS)
+    axes.set_xticks(places[::every], list(map(str, result.event.labels[::every])))
     axes.set_xlabel("round")
     return places
 

@@ -67,7 +67,8 @@ def _natural_width(table: Table) -> int:
 
 
 def _usd(value: float | None) -> str:
-    return _UNDEFINED if value is None else f"{value + 0.0:,.2f}"
+    # A sum that is zero but for rounding is not "-0.00".
+    return _UNDEFINED if value is None else f"{round(value, 2) + 0.0:,.2f}"
 
 
 def _percent(value: float | None) -> str:
@@ -287,10 +288,13 @@ def _print_notes(
             f"No row is blind: the rounds have been seen, and {count} learner "
             "configurations were evaluated on them while developing."
         )
+    reported: dict[str, list[str]] = {}
+    for score in result.scores:
+        if score.status != RESULTS[RESULTS.successful]:
+            reported.setdefault(score.status, []).append(score.entry.name)
     lines += [
-        f"Reported by {score.entry.name}: {score.status}."
-        for score in result.scores
-        if score.status != RESULTS[RESULTS.successful]
+        f"Reported by {', '.join(names)}: {status}."
+        for status, names in reported.items()
     ]
     lines += [f"Source: {source}." for source in event.sources]
     console.print()

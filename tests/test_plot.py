@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from adl_jax import Recorded, Rounds, backtest, october10
 from adl_jax.event import Event
-from adl_jax.plot import plot_backtest, shown
+from adl_jax.plot import FIGURES, plot_backtest, shown
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,17 @@ def test_an_event_without_references_leaves_figures_out(tmp_path):
     names = [path.stem for path in plot_backtest(backtest(bare), tmp_path)]
     assert "objective_against_bound" not in names
     assert "budgets" in names
+
+
+def test_many_rounds_have_few_labels():
+    count = 60
+    ones, times = np.ones(count), 10 * np.arange(count)
+    many = Event(
+        name="many",
+        rounds=Rounds(ones, ones, ones, times, times + 1),
+        labels=tuple(range(count)),
+    )
+    figure = Figure()
+    assert FIGURES["cumulative_tracking"](figure.subplots(), backtest(many, []))
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == [str(label) for label in range(0, count, 3)]

@@ -64,7 +64,7 @@ def with_deleveraged_accounts(event: Event, path: Path) -> Event:
         sources=(*event.sources, f"{path.name}: {HYPERREPLAY}"),
         notes=(
             *event.notes,
-            f"Semi-synthetic: the closed profits of {len(rows)} deleveraged accounts, "
+            f"Semi-synthetic: the closed profits of {len(rows):,} deleveraged accounts, "
             "scaled to each round's real capacity; the same accounts win every round.",
         ),
     )
