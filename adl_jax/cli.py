@@ -1,6 +1,7 @@
 """The command line: `adl-jax replay` and `adl-jax doctor`."""
 
 import json
+import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -69,6 +70,7 @@ def replay(
         _fail("--closeouts belongs to --rounds: give both")
     if closeouts is not None and events is not None:
         _fail("--events brings its own close-outs: leave --closeouts out")
+    _keep_programs()
     import jax
 
     # Published figures are reproduced to the cent.
@@ -78,6 +80,8 @@ def replay(
     from adl_jax.result import InputError
 
     try:
+        if out is not None:
+            _check_out(out, (rounds, closeouts, events))
         event = _event(data, rounds, closeouts, events)
         result = backtest(event)
         semi_synthetic = None
@@ -88,9 +92,12 @@ def replay(
                 semi_synthetic_entries(),
             )
         if out is not None:
-            _write(result, semi_synthetic, out, (rounds, closeouts, events))
-    except (InputError, OSError) as error:
+            _write(result, semi_synthetic, out)
+    except InputError as error:
         _fail(str(error))
+    except OSError as error:
+        place = f"{error.filename}: {error.strerror}" if error.filename else error
+        _fail(f"{place}; fix: choose another path")
     if format is Format.json:
         print(json.dumps(_as_json(result, semi_synthetic), allow_nan=False, indent=2))
         return
@@ -134,35 +141,40 @@ def _as_json(result: "Backtest", semi_synthetic: "Backtest | None") -> dict[str,
     return values
 
 
-def _write(
-    result: "Backtest",
-    semi_synthetic: "Backtest | None",
-    out: Path,
-    inputs: tuple[Path | None, ...],
-) -> None:
+_POLICIES, _POLICY_ROUNDS, _RESULT = "policies", "policy_rounds", "result.json"
+
+
+def _check_out(out: Path, inputs: tuple[Path | None, ...]) -> None:
+    # Before anything is computed: a folder that cannot be written is known now.
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        _fail(f"{there}: not a folder; fix: choose another --out")
+    if not os.access(there, os.W_OK):
+        _fail(f"{there}: not writable; fix: choose another --out")
+    from adl_jax.plot import FIGURES
+
+    names = [_RESULT, *(f"{name}.png" for name in FIGURES)]
+    for table in (_POLICIES, _POLICY_ROUNDS):
+        names += [f"{table}.csv", f"{table}.parquet"]
+    written = {(out / name).resolve() for name in names}
+    for given in inputs:
+        if given is not None and given.resolve() in written:
+            _fail(f"{given}: --out would write over it; fix: choose another folder")
+
+
+def _write(result: "Backtest", semi_synthetic: "Backtest | None", out: Path) -> None:
     import pandas as pd
 
-    from adl_jax.plot import FIGURES, plot_backtest
-    from adl_jax.result import InputError
+    from adl_jax.plot import plot_backtest
     from adl_jax.tables import write_table, written_whole
 
-    names = ["policies", "policy_rounds"]
-    written = [f"{name}{suffix}" for name in names for suffix in (".csv", ".parquet")]
-    written += ["result.json", *(f"{name}.png" for name in FIGURES)]
-    for given in inputs:
-        if given is not None and given.resolve() in [
-            (out / name).resolve() for name in written
-        ]:
-            raise InputError(
-                f"{given}: --out would write over it; fix: choose another folder"
-            )
     policies = result.to_pandas()
     if semi_synthetic is not None:
         policies = pd.concat([policies, semi_synthetic.to_pandas()], ignore_index=True)
-    write_table(policies, out / names[0])
-    write_table(result.rounds_to_pandas(), out / names[1])
+    write_table(policies, out / _POLICIES)
+    write_table(result.rounds_to_pandas(), out / _POLICY_ROUNDS)
     plot_backtest(result, out)
-    with written_whole(out / "result.json") as temporary:
+    with written_whole(out / _RESULT) as temporary:
         text = json.dumps(_as_json(result, semi_synthetic), allow_nan=False, indent=2)
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -198,6 +210,29 @@ def doctor(format: _Format = Format.table) -> None:
             print(f"{name:24} {value}")
     if not found["healthy"]:
         raise typer.Exit(1)
+
+
+def _keep_programs() -> None:
+    """Keeps compiled programs in the user's cache folder, for the next run.
+
+    jax's own variables have their way: JAX_COMPILATION_CACHE_DIR chooses a folder,
+    JAX_ENABLE_COMPILATION_CACHE=0 keeps nothing.
+    """
+    import jax
+    from platformdirs import user_cache_path
+
+    # Older releases warn of a crash at every program that they load from a folder
+    # (openxla/xla#44565), and nothing in Python can silence them.
+    if jax.__version_info__ < (0, 12) or jax.config.jax_compilation_cache_dir:
+        return
+    folder = user_cache_path("adl_jax", appauthor=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _fail(message: str) -> NoReturn:

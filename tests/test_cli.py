@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from adl_jax import october10
-from adl_jax.cli import app
+from adl_jax.cli import _keep_programs, app
 
 
 KEYS = {
@@ -185,7 +186,9 @@ def test_out_writes_tables_json_and_figures(tmp_path, embedded):
             ["leave --closeouts out"],
         ),
         (["--rounds", "/"], ["not a regular file"]),
-        (["--out", "/dev/null/x"], ["/dev/null"]),
+        (["--rounds", "/proc/self/mem"], ["/proc/self/mem: ", "fix: "]),
+        (["--out", "/dev/null/x"], ["/dev/null: not a folder; fix: "]),
+        (["--out", __file__], ["test_cli.py: not a folder; fix: "]),
     ],
 )
 def test_bad_input_is_one_clear_error(arguments, words):
@@ -195,6 +198,57 @@ def test_bad_input_is_one_clear_error(arguments, words):
     assert "Traceback" not in done.output
     for word in words:
         assert word in done.stderr
+
+
+def test_an_unwritable_folder_is_refused_before_anything_is_computed(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("adl_jax.backtesting.backtest", lambda event: 1 / 0)
+    done = run("replay", "--out", tmp_path / "new")
+    assert done.exit_code == 2
+    assert (
+        done.stderr == f"error: {tmp_path}: not writable; fix: choose another --out\n"
+    )
+
+
+def test_reports_are_grouped_by_what_they_say(oct10):
+    words = " ".join(
+        run("replay", "--events", oct10 / "adl_detailed_sample.csv").stdout.split()
+    )
+    assert words.count("Reported by") == 1
+    assert "Reported by full/queue, full/pro_rata, fixed_0.5/queue" in words
+
+
+@pytest.fixture
+def cache_settings(monkeypatch):
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    monkeypatch.setattr(jax, "__version_info__", (0, 12, 0))
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.mark.usefixtures("cache_settings")
+def test_programs_are_kept_in_the_users_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    chosen = jax.config.jax_compilation_cache_dir
+    _keep_programs()
+    assert jax.config.jax_compilation_cache_dir == chosen
+    jax.config.update("jax_compilation_cache_dir", None)
+    _keep_programs()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "adl_jax")
+
+
+@pytest.mark.usefixtures("cache_settings")
+@pytest.mark.parametrize(("folder", "version"), [("/dev/null", (0, 12)), ("", (0, 11))])
+def test_no_programs_are_kept_where_that_would_not_work(folder, version, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", folder)
+    monkeypatch.setattr(jax, "__version_info__", version)
+    jax.config.update("jax_compilation_cache_dir", None)
+    _keep_programs()
+    assert jax.config.jax_compilation_cache_dir is None
 
 
 def test_bad_rows_are_named_on_the_error_stream(tmp_path):
