@@ -221,9 +221,10 @@ def _keep_programs() -> None:
     import jax
     from platformdirs import user_cache_path
 
+    chosen = jax.config.values["jax_compilation_cache_dir"]
     # Older releases warn of a crash at every program that they load from a folder
     # (openxla/xla#44565), and nothing in Python can silence them.
-    if jax.__version_info__ < (0, 12) or jax.config.jax_compilation_cache_dir:
+    if jax.__version_info__ < (0, 12) or chosen:
         return
     folder = user_cache_path("adl_jax", appauthor=False)
     try:
