@@ -98,9 +98,61 @@ def test_companion_risk_shares():
 
 
 def test_companion_adverse_selection():
-    """C-F.4.1: pro-rata takes 24 and 16; risk-aware spares the one who would leave."""
-    equity = np.array([60.0, 40.0])
-    np.testing.assert_allclose(pro_rata(equity, 40.0), [24, 16])
+    """C-F.4.1: pro-rata drives out the careful account, risk-aware keeps both.
+
+    Equities 60 and 40, expected gains 12 and 40, an outside option worth 2, a deficit
+    of 40; what an account is left with is its gain less its haircut.
+    """
+    equity, gain, outside = np.array([60.0, 40.0]), np.array([12.0, 40.0]), 2.0
+    by_share = pro_rata(equity, 40.0)
+    np.testing.assert_allclose(by_share, [24, 16])
+    np.testing.assert_allclose(gain - by_share, [-12, 24])
+    by_risk = pro_rata(equity, 40.0, weight=risk_weight(np.array([2.0, 6.0])))
+    np.testing.assert_allclose(gain - by_risk, [6.3, 5.7], atol=0.05)
+    assert (gain - by_risk >= outside).all()
+    # The next deficit of 30 falls on the one who stayed: on 40 again as the paper has
+    # it, or on the 24 that the first haircut left, which cannot pay.
+    np.testing.assert_allclose(pro_rata(equity[1:], 30.0) / equity[1:], 0.75)
+    left = equity[1:] - by_share[1:]
+    assert bool(status(pro_rata(left, 30.0), 30.0) == RESULTS.budget_above_capacity)
+
+
+def test_companion_risk_aware_spares_those_below_the_mean():
+    """Lemma C-F.7: it pays less than its pro-rata exactly below the mean of the weights.
+
+    Weighted by equity, that is 16.8 in the example, against 4 of the careful account.
+    """
+    equity, weight = np.array([60.0, 40.0]), risk_weight(np.array([2.0, 6.0]))
+    np.testing.assert_allclose([weight[0], equity @ weight / 100], [4, 16.8])
+    rng = np.random.default_rng(0)
+    equity, leverage = rng.random(40) + 0.1, rng.random(40) * 5
+    weight = risk_weight(leverage)
+    # So small a budget that nobody is held by a cap, as the lemma supposes.
+    spared = pro_rata(equity, 1e-3, weight=weight) <= pro_rata(equity, 1e-3)
+    mean = equity @ weight / equity.sum()
+    np.testing.assert_array_equal(spared, weight <= mean)
+
+
+def test_companion_churn_of_a_concentrated_and_an_even_cut():
+    """C-H.2 on capacities 10 and 5 and a budget of 6: either can look better.
+
+    A churn of 1 - exp(-5h) is concave, so that the queue loses less; h^2 reverses it.
+    """
+    equity = np.array([10.0, 5.0])
+    even = pro_rata(equity, 6.0) / equity
+    steep = queue(np.array([2.0, 1.0]), equity, 6.0) / equity
+    concave = lambda h: float(equity @ (1 - np.exp(-5 * np.asarray(h))))
+    convex = lambda h: float(equity @ np.asarray(h) ** 2)
+    np.testing.assert_allclose(
+        [concave(even), concave(steep)], [12.97, 9.50], atol=5e-3
+    )
+    np.testing.assert_allclose([convex(even), convex(steep)], [2.4, 3.6])
+
+
+def test_paradex_social_loss():
+    """A loss of 1,000 over claims of 4,000 (its text) or 5,000 (its formula)."""
+    for claims, share in ((np.full(4, 1000.0), 0.25), (np.full(5, 1000.0), 0.20)):
+        np.testing.assert_allclose(pro_rata(claims, 1000.0) / claims, share)
 
 
 def test_companion_vector_step():
