@@ -23,7 +23,7 @@ from adl_jax.vector import (
     MinMaxLots,
     PerMarketDescent,
     PrimalDual,
-    haircut_gradient,
+    fraction_gradient,
     vector_policies,
 )
 from tests.conftest import make_rounds, round_fields
@@ -64,11 +64,11 @@ def test_the_gradient_is_that_of_the_surrogate():
         return surrogate(x.sum(), jnp.asarray(4.5), share.max(), track=0.7, fair=3.0)
 
     weights = {"track": jnp.asarray(0.7), "fair": jnp.asarray(3.0)}
-    ours = haircut_gradient(haircut, capacity, jnp.asarray(4.5), **weights)
-    expected = jnp.where(capacity > 0, jax.grad(loss)(haircut), 0)
+    ours = fraction_gradient(haircut, capacity, jnp.asarray(4.5), **weights)
+    expected = jnp.where(capacity > 0, capacity * jax.grad(loss)(haircut), 0)
     np.testing.assert_allclose(ours, expected, rtol=1e-14)
-    met = haircut_gradient(haircut, capacity, haircut.sum(), **weights)
-    np.testing.assert_allclose(met, [0, 0.75, 0, 0], rtol=1e-14)
+    met = fraction_gradient(haircut, capacity, haircut.sum(), **weights)
+    np.testing.assert_allclose(met, [0, 3, 0, 0], rtol=1e-14)
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -80,15 +80,19 @@ def test_the_gradient_is_that_of_the_surrogate():
 )
 def test_the_gradient_is_a_subgradient_also_at_ties(capacity, share, other, tie):
     capacity = jnp.asarray(capacity)
-    one = capacity * jnp.maximum(jnp.asarray(share), tie)
-    two = capacity * jnp.asarray(other)
+    one, two = jnp.maximum(jnp.asarray(share), tie), jnp.asarray(other)
+    # Where capacities are next to nothing, money is rounded before fractions are.
+    one, two = (
+        jnp.where(capacity > 0, capacity * h, 0) / jnp.where(capacity > 0, capacity, 1)
+        for h in (one, two)
+    )
     fair, needed = capacity.sum() + 1, capacity.sum() / 3
 
-    def loss(x):
-        h = jnp.where(capacity > 0, x, 0) / jnp.where(capacity > 0, capacity, 1)
-        return surrogate(x.sum(), needed, h.max(), fair=fair)
+    def loss(h):
+        return surrogate((capacity * h).sum(), needed, h.max(), fair=fair)
 
-    g = haircut_gradient(one, capacity, needed, track=jnp.ones(()), fair=fair)
+    x = capacity * one
+    g = fraction_gradient(x, capacity, needed, track=jnp.ones(()), fair=fair)
     scale = float(loss(one) + loss(two)) + 1
     assert loss(two) >= loss(one) + g @ (two - one) - 1e-12 * scale
 
@@ -113,6 +117,28 @@ def test_haircuts_are_feasible_and_raise_the_budget(geometry, capacity, share, s
     assert (haircut >= 0).all()
     assert (haircut <= grid).all()
     np.testing.assert_allclose(haircut.sum(axis=1), records.budget, rtol=1e-12)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize(("dtype", "dust"), [("float32", 1e-30), ("float64", 1e-300)])
+def test_a_winner_of_next_to_nothing_has_a_finite_slope(geometry, dtype, dust):
+    draw = np.random.default_rng(0)
+    capacity = draw.pareto(1.0, (8, 5)) * 1e6
+    capacity[:, 2] = dust
+    rounds = jax.tree.map(
+        lambda leaf: leaf.astype(dtype) if leaf.dtype == float else leaf,
+        rounds_of(capacity, needed=np.zeros(8)),
+    )
+    policy = FractionDescent(Fixed(1), FractionLearner(GEOMETRIES[geometry]()))
+    trajectory = adl_jax.replay(rounds, policy)
+    haircut = np.asarray(trajectory.records.haircut)
+    assert trajectory.status == adl_jax.RESULTS.successful
+    assert np.isfinite(haircut).all()
+    np.testing.assert_allclose(haircut.sum(axis=1), rounds.deficit, rtol=1e-5)
+    if geometry == "euclidean":
+        # The others learn: after the first round they do not all pay the same fraction.
+        share = haircut[1] / np.asarray(rounds.capacity)[1]
+        assert np.ptp(share[[0, 1, 3, 4]]) > 1e-3
 
 
 # What is learned
@@ -193,12 +219,12 @@ def played(learner, capacity, budget, needed):
     def one_round(state, now):
         u, b, target = now
         x = learner.play(state, u, b)
-        g = haircut_gradient(
+        g = fraction_gradient(
             x, u, target, track=learner.track, fair=learner.fair * u.sum()
         )
         share = jnp.max(x / u)
         loss = surrogate(x.sum(), target, share, fair=learner.fair * u.sum())
-        return learner.learn(state, u, b, x, target), (x / u, u * g, loss)
+        return learner.learn(state, u, b, x, target), (x / u, g, loss)
 
     rounds = jax.tree.map(jnp.asarray, (capacity, budget, needed))
     return jax.lax.scan(one_round, learner.init(rounds[0][0]), rounds)[1]

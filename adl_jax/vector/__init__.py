@@ -9,7 +9,7 @@ from adl_jax.vector.geometry import (
     Entropic as Entropic,
     Euclidean as Euclidean,
 )
-from adl_jax.vector.gradient import haircut_gradient as haircut_gradient
+from adl_jax.vector.gradient import fraction_gradient as fraction_gradient
 from adl_jax.vector.learner import FractionLearner as FractionLearner
 from adl_jax.vector.min_max import MinMaxLots as MinMaxLots
 from adl_jax.vector.per_market import (

@@ -34,7 +34,7 @@ class AbstractGeometry(eqx.Module):
 
     @abc.abstractmethod
     def squared_norm(self, gradient: PerAccount, capacity: PerAccount) -> Scalar:
-        """The squared dual norm of a gradient in USD, which sets the step."""
+        """The squared dual norm of a gradient in fractions, USD, which sets the step."""
 
     @abc.abstractmethod
     def move(
@@ -50,8 +50,7 @@ class AbstractGeometry(eqx.Module):
 class Euclidean(AbstractGeometry):
     r"""Half the squared distance of fractions: $h'=\mathrm{clip}(h-\eta g-\tau u,0,1)$.
 
-    The vector step of the companion's section 4. The gradient is that of the fraction,
-    u_i times that of the haircut.
+    The vector step of the companion's section 4.
     """
 
     def play(
@@ -72,8 +71,9 @@ class Euclidean(AbstractGeometry):
         return jnp.where(capacity > 0, fractions(haircut, capacity), learned)
 
     def squared_norm(self, gradient: PerAccount, capacity: PerAccount) -> Scalar:
-        """Sum of squares of the gradient in fractions, USD^2."""
-        return ((capacity * gradient) ** 2).sum()
+        """Sum of squares, USD^2."""
+        del capacity
+        return (gradient**2).sum()
 
     def move(
         self,
@@ -82,12 +82,13 @@ class Euclidean(AbstractGeometry):
         capacity: PerAccount,
         step: Scalar,
     ) -> PerAccount:
-        """h - eta u g."""
-        return played - step * capacity * gradient
+        """h - eta g."""
+        del capacity
+        return played - step * gradient
 
 
 class Entropic(AbstractGeometry):
-    r"""Relative entropy of the haircuts in USD: $h'=\min(1,s\,h\,e^{-\eta g})$.
+    r"""Relative entropy of the haircuts in USD: $h'=\min(1,s\,h\,e^{-\eta g/u})$.
 
     The multiplier s meets the budget, so that only ratios of coordinates matter: they
     are kept with the largest winner's at 1. Equal coordinates are pro rata whatever the
@@ -113,9 +114,8 @@ class Entropic(AbstractGeometry):
         return jnp.where(raised, fraction / jnp.where(largest > 0, largest, 1), learned)
 
     def squared_norm(self, gradient: PerAccount, capacity: PerAccount) -> Scalar:
-        """The square of the largest entry, without unit."""
-        del capacity
-        return jnp.max(jnp.abs(gradient), initial=0) ** 2
+        """The square of the largest slope of a haircut, without unit."""
+        return jnp.max(jnp.abs(_of_haircuts(gradient, capacity)), initial=0) ** 2
 
     def move(
         self,
@@ -124,8 +124,18 @@ class Entropic(AbstractGeometry):
         capacity: PerAccount,
         step: Scalar,
     ) -> PerAccount:
-        """w exp(-eta g), the least of eta g taken as 0: ratios alone matter."""
-        exponent = jnp.where(capacity > 0, step * gradient, 0)
+        """w exp(-eta g / u), the least of eta g / u taken as 0: ratios alone matter."""
+        exponent = step * _of_haircuts(gradient, capacity)
         exponent = exponent - jnp.min(exponent, initial=jnp.inf, where=capacity > 0)
         moved = played * jnp.exp(-jnp.where(capacity > 0, exponent, 0))
         return jnp.maximum(moved, self.least)
+
+
+def _of_haircuts(gradient: PerAccount, capacity: PerAccount) -> PerAccount:
+    """Slopes of haircuts in USD, from those of fractions; 0 for no winner."""
+    # A winner of less than rounding of the largest counts as one of that, or its slope
+    # could be infinite.
+    least = jnp.finfo(capacity.dtype).eps * jnp.max(capacity, initial=0)
+    winner = capacity > 0
+    size = jnp.where(winner, jnp.maximum(capacity, least), 1)
+    return jnp.where(winner, gradient, 0) / size

@@ -1,4 +1,4 @@
-"""A subgradient of the surrogate (10) at the haircuts that were played."""
+"""A subgradient of the surrogate (10) at the fractions that were played."""
 
 import jax.numpy as jnp
 
@@ -11,7 +11,7 @@ def fractions(haircut: PerAccount, capacity: PerAccount) -> PerAccount:
     return jnp.where(winner, haircut, 0) / jnp.where(winner, capacity, 1)
 
 
-def haircut_gradient(
+def fraction_gradient(
     haircut: PerAccount,
     capacity: PerAccount,
     needed: Scalar,
@@ -19,13 +19,14 @@ def haircut_gradient(
     track: Scalar,
     fair: Scalar,
 ) -> PerAccount:
-    r"""A subgradient in USD of $\lambda_{track}|\sum_i x_i-b|+\lambda_{fair}\max_i
-    x_i/u_i$.
+    r"""A subgradient in fractions of $\lambda_{track}|\sum_i u_ih_i-b|+\lambda_{fair}
+    \max_i h_i$.
 
-    Eq. (10) with the subgradients of Proposition 4: sign(sum x - b) for the tracking
-    term, 0 where it is met; for the fairness term 1/u_i over the accounts that share
-    the largest fraction, in equal parts. Accounts whose fractions differ by rounding
-    alone share it, so that neither the order nor the unit of money decides.
+    Eq. (10) with the subgradients of Proposition 4: u_i sign(u.h - b) for the tracking
+    term, 0 where it is met; for the fairness term 1 over the accounts that share the
+    largest fraction, in equal parts. Accounts whose fractions differ by rounding alone
+    share it, so that neither the order nor the unit of money decides. In fractions, not
+    in USD, where a winner of next to nothing would have a slope of next to infinity.
 
     **Arguments:**
 
@@ -33,7 +34,7 @@ def haircut_gradient(
     - `needed`: shape `()`, the target b, USD.
     - `track`: shape `()`, without unit; `fair`: shape `()`, USD. Both >= 0.
 
-    **Returns:** shape `(accounts,)`, without unit; 0 for an account that is no winner.
+    **Returns:** shape `(accounts,)`, USD; 0 for an account that is no winner.
 
     **Cost:** three passes over the accounts.
     """
@@ -43,6 +44,6 @@ def haircut_gradient(
     grain = 64 * jnp.finfo(fraction.dtype).eps
     worst = winner & (fraction >= largest * (1 - grain))
     count = jnp.maximum(worst.sum(), 1).astype(fraction.dtype)
-    uneven = jnp.where(worst, fair / count, 0) / jnp.where(winner, capacity, 1)
+    uneven = jnp.where(worst, fair / count, 0)
     off = jnp.sign(haircut.sum() - needed)
-    return jnp.where(winner, track * off, 0) + uneven
+    return track * off * capacity + uneven

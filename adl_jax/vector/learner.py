@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from adl_jax._types import PerAccount, Scalar, as_float
 from adl_jax.vector.geometry import AbstractGeometry
-from adl_jax.vector.gradient import haircut_gradient
+from adl_jax.vector.gradient import fraction_gradient
 
 
 class LearnerState(NamedTuple):
@@ -81,7 +81,7 @@ class FractionLearner(eqx.Module):
         """
         dtype = capacity.dtype
         fair = jnp.maximum(self.fair, 0).astype(dtype)
-        gradient = haircut_gradient(
+        gradient = fraction_gradient(
             haircut,
             capacity,
             needed,

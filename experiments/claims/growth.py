@@ -15,7 +15,7 @@ from adl_jax._types import Index, PerAccount, PerRound, Scalar
 from adl_jax.allocation import queue
 from adl_jax.evaluate.bounds import path_variation
 from adl_jax.tables import written_whole
-from adl_jax.vector import AbstractGeometry, Entropic, Euclidean, haircut_gradient
+from adl_jax.vector import AbstractGeometry, Entropic, Euclidean, fraction_gradient
 from claims.companion_regret import descent_1d
 from claims.execution import estimated, slopes
 from claims.instances import blocks, projected
@@ -78,7 +78,7 @@ def in_fractions(
         h, total = carry
         u = pair[t % 2]
         x = geometry.play(h, u, one)
-        gradient = haircut_gradient(x, u, one, track=none, fair=one)
+        gradient = fraction_gradient(x, u, one, track=none, fair=one)
         moved = geometry.move(geometry.keep(h, x, u), gradient, u, step)
         return moved, total + (x / u).max()
 
