@@ -45,6 +45,12 @@ def test_builds_and_computes_in_its_dtype(name, markets, dtype):
     half = np.asarray(notional) / (2 * limits)
     assert (maintenance >= half * (1 - 1e-6)).all()
     assert (maintenance <= notional).all()
+    # rate * notional - deduction, each to half an ulp, the deduction summed by tiers.
+    tiers = venues[name](limits.astype(float)).margin
+    wide = np.asarray(notional, float)
+    exact = np.asarray(tiers.maintenance(jnp.asarray(wide), jnp.arange(markets)))
+    rounding = (3 + tiers.rate.shape[1]) * float(np.finfo(dtype).eps)
+    assert (np.abs(np.asarray(maintenance) - exact) <= rounding * wide).all()
 
 
 @every
