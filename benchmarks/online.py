@@ -3,11 +3,13 @@
     python benchmarks/online.py [--out FILE]
 
 Compilation apart from running; least and median of the repeats, whole output blocked on.
-`--out` writes them as JSON with the device, the versions, and a number that says whether
-what was timed is right (tracking over what was needed).
+`--out` writes them as JSON with the device, the machine's load, the versions, and a number
+that says whether what was timed is right (tracking over what was needed).
 """
 
 import argparse
+import os
+from importlib.metadata import version
 from pathlib import Path
 
 import equinox as eqx
@@ -29,6 +31,7 @@ from adl_jax.severity import (
 
 
 REPEATS = 10
+VERSIONS = ("jaxlib", "equinox", "optax", "numpy")
 
 
 def event(rounds, markets, dtype, seed=0):
@@ -124,7 +127,12 @@ def main() -> None:
             f"median {1e3 * median:9.3f} ms  tracking/needed {quality:.3f}"
         )
     if out is not None:
-        write_report(out, {"repeats": REPEATS}, results)
+        settings = {
+            "repeats": REPEATS,
+            "load_average": os.getloadavg()[0],
+            "versions": {name: version(name) for name in VERSIONS},
+        }
+        write_report(out, settings, results)
 
 
 if __name__ == "__main__":
