@@ -22,7 +22,7 @@ from adl_jax.event import (
     read_events as read_events,
     read_rounds as read_rounds,
 )
-from adl_jax.loop import replay as replay
+from adl_jax.loop import replay as replay, simulate as simulate
 from adl_jax.market import Market as Market, Shocks as Shocks
 from adl_jax.messages import (
     Commitment as Commitment,

@@ -17,6 +17,7 @@ PerRoundLike: TypeAlias = PerRound | Float[np.ndarray, " rounds"]
 PerAccount: TypeAlias = Float[Array, " accounts"]
 PerMarket: TypeAlias = Float[Array, " markets"]
 PerPosition: TypeAlias = Float[Array, " positions"]
+PerGroup: TypeAlias = Float[Array, " groups"]
 PerSide: TypeAlias = Float[Array, "markets 2"]
 Key: TypeAlias = PRNGKeyArray
 _Tree = TypeVar("_Tree")

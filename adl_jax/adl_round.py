@@ -2,9 +2,10 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
-from adl_jax._types import Key, PerAccount, Scalar
+from adl_jax._types import Key, PerAccount, PerPosition, Scalar
 from adl_jax.messages import (
     Commitment,
     Information,
@@ -15,12 +16,18 @@ from adl_jax.messages import (
     visible,
 )
 from adl_jax.policy import AbstractPolicy, Hindsight, Recorded
-from adl_jax.result import RESULTS, first_failure
+from adl_jax.projection._multiplier import ratio
+from adl_jax.resolve import Offer, with_offer
+from adl_jax.result import RESULTS, InputError, first_failure
 from adl_jax.settle import settle
 
 
 class Decision(NamedTuple):
-    """What a policy does in a round, within the loop's limits."""
+    """What a policy does in a round, within the loop's limits.
+
+    `contracts`, shape `(positions,)`, in `contracts` settlement alone; what it costs the
+    winners is known when it is carried out.
+    """
 
     commitment: Commitment
     budget: Scalar
@@ -28,6 +35,7 @@ class Decision(NamedTuple):
     concentration: Scalar | None
     haircut: PerAccount | None
     status: RESULTS
+    contracts: PerPosition | None = None
 
 
 def information_of(policy: AbstractPolicy) -> Information:
@@ -58,8 +66,9 @@ def decide(
     observation: Observation,
     *,
     key: Key,
+    offer: Offer | None = None,
 ) -> Decision:
-    """Asks a policy for its commitment and its haircuts.
+    """Asks a policy for its commitment and its haircuts, or its contracts.
 
     The budget is the commitment clipped to [0, min(D_t, U_t)]; `Hindsight` may go up to
     U_t and recorded rows stand as they are. A rate is a running total over the round's
@@ -70,8 +79,14 @@ def decide(
     (up to rounding, or to one lot where lots are known), are reported as infeasible: a
     policy cannot change how much it raises after it has seen the close-outs.
 
+    With an `offer` the severity is a share of the close-outs, budget over what insolvent
+    accounts owe at the mark, and the policy allocates contracts within each market and
+    side. They are held to what positions have, and to whole lots where only a part of a
+    position is closed.
+
     **Arguments:** `information`: what the policy is shown of `observation`, which holds
-    everything there is about the round.
+    everything there is about the round; `offer`: what winners can close, in `contracts`
+    settlement.
 
     **Returns:** a `Decision`; every number in it is finite.
     """
@@ -97,15 +112,19 @@ def decide(
     )
     budget = jnp.clip(asked, 0, capacity)
     if seen.capacity is None:
-        concentration = _share(budget, capacity)
+        concentration = ratio(budget, capacity)
         return Decision(commitment, budget, budget, concentration, None, status)
+    if offer is not None:
+        contracts, failure = _contracts(policy, state, seen, offer, budget, key)
+        status = first_failure(status, failure)
+        return Decision(commitment, budget, budget, None, None, status, contracts)
     given = policy.allocate(state, seen, budget, key=key)
     haircut, failure = _held(given, seen, budget)
     return Decision(
         commitment,
         budget,
         haircut.sum(),
-        jnp.max(_share(haircut, seen.capacity), initial=0),
+        jnp.max(ratio(haircut, seen.capacity), initial=0),
         haircut,
         first_failure(status, failure),
     )
@@ -129,6 +148,42 @@ def _held(
         outside, RESULTS.infeasible_allocation, RESULTS.successful
     )
     return haircut, RESULTS.where(finite.all(), infeasible, RESULTS.nonfinite)
+
+
+def _contracts(
+    policy: AbstractPolicy,
+    state: Any,
+    seen: Observation,
+    offer: Offer,
+    budget: Scalar,
+    key: Key,
+) -> tuple[PerPosition, RESULTS]:
+    if not policy.allocates_contracts:
+        raise InputError(
+            f"{type(policy).__name__} allocates money, and this venue settles in "
+            "contracts: use an allocation that meets every group's budget (Queue, "
+            "ProRata), or a venue with settlement 'pnl'"
+        )
+    share = jnp.minimum(ratio(budget, offer.gross), 1)
+    wanted = share * offer.budget
+    given = policy.allocate(state, with_offer(seen, offer), wanted, key=key)
+    finite = jnp.isfinite(given)
+    closed = jnp.where(finite & (given > 0), given, 0)
+    closed = jnp.where(closed > offer.capacity, offer.capacity, closed)
+    groups = wanted.shape[0]
+    met = jax.ops.segment_sum(closed, offer.group, groups)
+    slack = jnp.finfo(budget.dtype).eps ** 0.75
+    outside = (closed != given).any() | (met > wanted * (1 + slack)).any()
+    # Never more than was to be closed, not even by rounding.
+    scale = jnp.where(met > offer.budget, ratio(offer.budget, met), 1)
+    closed = closed * scale[offer.group]
+    if offer.lot is not None:
+        whole = closed >= offer.capacity
+        closed = jnp.where(whole, closed, jnp.floor(closed / offer.lot) * offer.lot)
+    infeasible = RESULTS.where(
+        outside, RESULTS.infeasible_allocation, RESULTS.successful
+    )
+    return closed, RESULTS.where(finite.all(), infeasible, RESULTS.nonfinite)
 
 
 def record(
@@ -164,8 +219,3 @@ def _budget_of(commitment: Commitment, seen: Observation) -> Scalar:
         )
     assert commitment.rate is not None
     return (commitment.rate * seen.closeout_notional).sum()
-
-
-def _share(part: Any, whole: Any) -> Any:
-    some = whole > 0
-    return jnp.where(some, part, 0) / jnp.where(some, whole, 1)

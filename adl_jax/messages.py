@@ -52,6 +52,9 @@ class Observation(eqx.Module):
         prices.
     - `needed`: shape `()`, USD, the realised benchmark (6), (19).
     - `signals`: any module of further signals seen at the start of the round.
+    - `group`: int, shape `(accounts,)`, where a venue settles in contracts: the last
+        axis then runs over positions, capacities are contracts, `lot_value` is contracts
+        in a lot, and every group of them (a market and side) has a budget of its own.
     """
 
     round: Index | None = None
@@ -69,6 +72,7 @@ class Observation(eqx.Module):
     expected_needed: Scalar | None = None
     needed: Scalar | None = None
     signals: Any = None
+    group: Int[Array, " accounts"] | None = None
 
 
 class Commitment(eqx.Module):
@@ -124,6 +128,8 @@ class Record(eqx.Module):
     - `haircut`: shape `(accounts,)`, x_i; `None` in rounds without accounts.
     - `closeout_notional`, `closeout_gap`: shape `(markets,)`, what was closed out and
         what of `needed` it caused.
+    - `venue`: what happened to a simulated venue (`VenueRecord`); never shown to
+        policies.
     """
 
     commitment: Commitment
@@ -138,6 +144,7 @@ class Record(eqx.Module):
     haircut: PerAccount | None = None
     closeout_notional: PerMarket | None = None
     closeout_gap: PerMarket | None = None
+    venue: Any = None
 
 
 class Trajectory(eqx.Module):
@@ -148,16 +155,18 @@ class Trajectory(eqx.Module):
     - `records`: `Record`s with a leading axis of rounds.
     - `state`: the policy's final state.
     - `status`: the first failure in any round, or success.
+    - `ledger`: of a simulated venue, who holds what in the end (`settle.Ledger`).
     """
 
     records: Record
     state: Any
     status: RESULTS
+    ledger: Any = None
 
 
 _ROUND_START = {
     *("round", "elapsed_ms", "deficit", "capacity_total", "capacity", "score"),
-    *("leverage", "lot_value", "signals"),
+    *("leverage", "lot_value", "signals", "group"),
 }
 _MARKETS = {"market", "max_leverage"}
 _CLOSEOUTS = {"closeout_quantity", "closeout_notional"}
@@ -198,8 +207,8 @@ def before_closeouts(observation: Observation) -> Observation:
 def visible_record(record: Record, information: Information) -> Record:
     """Keeps the fields of a past round that an information set allows to learn from."""
     if information is Information.deficit:
-        return _hide(record, {"closeout_notional", "closeout_gap"})
-    return record
+        return _hide(record, {"closeout_notional", "closeout_gap", "venue"})
+    return _hide(record, {"venue"})
 
 
 def severity_needed(

@@ -10,6 +10,7 @@ from adl_jax._types import (
     Index,
     Key,
     PerAccount,
+    PerGroup,
     PerRound,
     Scalar,
     as_float,
@@ -46,6 +47,13 @@ class AbstractPolicy(eqx.Module, Generic[State]):
     def information(self) -> Information:
         """What this policy may see; a class attribute will do."""
 
+    @property
+    def allocates_contracts(self) -> bool:
+        """Whether `allocate` can meet every group's budget, in contracts; see
+        `AbstractAllocation.by_group`.
+        """
+        return False
+
     @abc.abstractmethod
     def init(self, observation: Observation) -> State:
         """Builds the state before the first round, from its shapes and dtypes."""
@@ -56,9 +64,18 @@ class AbstractPolicy(eqx.Module, Generic[State]):
 
     @abc.abstractmethod
     def allocate(
-        self, state: State, observation: Observation, budget: Scalar, *, key: Key
+        self,
+        state: State,
+        observation: Observation,
+        budget: Scalar | PerGroup,
+        *,
+        key: Key,
     ) -> PerAccount:
-        """Splits the budget over the winners, in USD. Called where accounts exist."""
+        """Splits the budget over the winners, in USD. Called where accounts exist.
+
+        Where the observation has a `group`, capacities, budgets of groups and the result
+        are contracts of positions.
+        """
 
     @abc.abstractmethod
     def learn(self, state: State, observation: Observation, record: Record) -> State:
@@ -82,6 +99,11 @@ class Policy(AbstractPolicy[Any]):
         """What the severity declares."""
         return self.severity.information
 
+    @property
+    def allocates_contracts(self) -> bool:
+        """What the allocation can."""
+        return self.allocation.by_group
+
     def init(self, observation: Observation) -> Any:
         """The severity's state."""
         return self.severity.init(observation)
@@ -91,7 +113,12 @@ class Policy(AbstractPolicy[Any]):
         return self.severity.commit(state, observation)
 
     def allocate(
-        self, state: Any, observation: Observation, budget: Scalar, *, key: Key
+        self,
+        state: Any,
+        observation: Observation,
+        budget: Scalar | PerGroup,
+        *,
+        key: Key,
     ) -> PerAccount:
         """The allocation's haircuts."""
         del state
@@ -120,6 +147,11 @@ class Hindsight(AbstractPolicy[Any]):
         """`hindsight`."""
         return Information.hindsight
 
+    @property
+    def allocates_contracts(self) -> bool:
+        """What the wrapped policy can."""
+        return self.policy.allocates_contracts
+
     def init(self, observation: Observation) -> Any:
         """The wrapped policy's state."""
         return self.policy.init(self._inner(observation))
@@ -130,7 +162,12 @@ class Hindsight(AbstractPolicy[Any]):
         return Commitment(budget=observation.needed)
 
     def allocate(
-        self, state: Any, observation: Observation, budget: Scalar, *, key: Key
+        self,
+        state: Any,
+        observation: Observation,
+        budget: Scalar | PerGroup,
+        *,
+        key: Key,
     ) -> PerAccount:
         """The wrapped policy's haircuts."""
         return self.policy.allocate(state, self._inner(observation), budget, key=key)

@@ -1,0 +1,71 @@
+"""What accounts do after ADL: leave, trade again, or take their money out."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from adl_jax._types import Key, PerAccount, PerPosition, Scalar
+from adl_jax.market import Market
+from adl_jax.resolve import Round
+from adl_jax.settle import Ledger, buy, equity, trade, withdraw
+from adl_jax.venue import Response, Venue
+
+
+def touched(
+    now: Round, haircut: PerAccount, contracts: PerPosition | None
+) -> Bool[Array, " accounts"]:
+    """Who paid, or closed anything."""
+    if contracts is None:
+        return haircut > 0
+    return now.liquidation.ledger.book.by_account(contracts) > 0
+
+
+def leave(
+    ledger: Ledger,
+    now: Round,
+    venue: Venue,
+    haircut: PerAccount,
+    contracts: PerPosition | None,
+) -> tuple[Ledger, Scalar]:
+    """Winners left with no profit close at the mark, outside (Definition 3)."""
+    if contracts is not None or not venue.leaves or venue.basis == "collateral":
+        return ledger, jnp.zeros_like(ledger.debt)
+    slack = 64 * jnp.finfo(haircut.dtype).eps
+    gone = (haircut > 0) & (haircut >= now.profit * (1 - slack))
+    sold = jnp.where(ledger.book.of_account(gone), ledger.book.size, 0)
+    return trade(ledger, sold, ledger.mark_of), gone.sum().astype(haircut.dtype)
+
+
+def respond(
+    ledger: Ledger,
+    market: Market,
+    venue: Venue,
+    response: Response,
+    haircut: PerAccount,
+    contracts: PerPosition | None,
+    *,
+    key: Key,
+) -> Ledger:
+    """Accounts that ADL touched trade again, close, or take money out, at the mark."""
+    book = ledger.book
+    shape, dtype = haircut.shape, haircut.dtype
+    draws: Float[Array, "draws accounts"] = jax.random.uniform(key, (5, *shape), dtype)
+    touched = haircut > 0
+    if contracts is not None:
+        touched = book.by_account(contracts) > 0
+        trades = touched & (draws[0] < response.trades)
+        some = response.undoes_nothing + response.undoes_all
+        part = jnp.where(draws[1] < some, 1, draws[2])
+        part = jnp.where(draws[1] < response.undoes_nothing, 0, part)
+        side = jnp.sign(book.size)
+        undone = book.of_account(jnp.where(trades, part, 0)) * contracts * side
+        ledger = buy(ledger, undone)
+        book = ledger.book
+    closes = book.of_account(touched & (draws[3] < response.closes))
+    ledger = trade(ledger, jnp.where(closes, book.size, 0), ledger.mark_of)
+    leaves = touched & (draws[4] < response.withdraws)
+    notional = jnp.abs(ledger.book.size) * ledger.mark_of
+    needs = book.by_account(venue.margin.maintenance(notional, book.market))
+    spare = equity(ledger, market) - response.keeps * needs
+    amount = jnp.minimum(jnp.maximum(spare, 0), jnp.maximum(ledger.book.collateral, 0))
+    return withdraw(ledger, jnp.where(leaves, amount, 0))
