@@ -180,7 +180,9 @@ def _concentration(axes: Axes, result: Backtest) -> bool:
     )
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_SHARE)
-    axes.set_title("Largest haircut fraction of any account (zeros not drawn)")
+    axes.set_title(
+        "Largest haircut fraction of any account (solid: as given; zeros not drawn)"
+    )
     return drawn
 
 
