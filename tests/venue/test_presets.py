@@ -12,7 +12,14 @@ from adl_jax import Venue, allocation
 from adl_jax._types import as_dtype
 from adl_jax.result import InputError
 from adl_jax.score import SCORES, return_only
-from adl_jax.venue import Mark, Quotes, flat_margin, venue_facts, venues
+from adl_jax.venue import (
+    Mark,
+    Quotes,
+    bankruptcy_price,
+    flat_margin,
+    venue_facts,
+    venues,
+)
 
 
 FACTS = venue_facts()
@@ -167,6 +174,17 @@ def test_binance_ladder():
 def test_whitebit_spread_follows_each_market():
     price = venues["whitebit"](np.array([25.0, 100.0, 500.0])).close_price
     np.testing.assert_allclose(price.share, [0.019, 0.004, 0], atol=1e-15)
+
+
+def test_whitebit_without_fee_is_bankruptcy_at_the_liquidation_price():
+    """A long and a short whose equity is exactly their margin."""
+    venue = venues["whitebit"](np.array([20.0]), taker_fee=0.0)
+    mark, size = jnp.array([50.0]), jnp.array([3.0, -3.0])
+    notional = jnp.abs(size) * mark
+    margin = venue.margin.maintenance(notional, jnp.array([0, 0]))
+    want = bankruptcy_price(size, jnp.broadcast_to(mark, (2,)), margin, notional)
+    quotes = Quotes(mark, mark, mark, jnp.zeros((1, 2)))
+    np.testing.assert_allclose(venue.close_price(quotes)[0], want, rtol=1e-14)
 
 
 def test_triggers():

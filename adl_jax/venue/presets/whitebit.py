@@ -21,8 +21,9 @@ def whitebit(
 ) -> Venue:
     """Closes at last * (1 -+ d), d = margin fraction - 2 * the loser's taker fee.
 
-    The margin fraction is not defined; with the maintenance rate the price is near the
-    bankruptcy price that the same page speaks of. The mark stands for the last price.
+    The margin fraction is not defined; with the maintenance rate and no fee it is the
+    bankruptcy price, of which the same page speaks, of an account that just fell under
+    its margin. The mark stands for the last price.
 
     **Arguments:** as every preset; `taker_fee`: USD a USD, 0.0005 in the example.
     """
