@@ -134,6 +134,8 @@ def test_facts_are_complete_and_say_what_the_preset_does(name):
 
 def test_facts_and_presets_are_the_same_venues():
     assert set(FACTS) == set(venues)
+    # A comma that is not quoted makes a field without a name, or one too few.
+    assert not any(None in row or None in row.values() for row in FACTS.values())
 
 
 def test_weak_evidence_is_marked():

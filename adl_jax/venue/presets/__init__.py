@@ -16,6 +16,7 @@ approximated are data: `adl_jax.venue.venue_facts`.
 from adl_jax.registry import Registry
 from adl_jax.venue.base import Venue
 from adl_jax.venue.presets.aevo import aevo as aevo
+from adl_jax.venue.presets.aster import aster as aster
 from adl_jax.venue.presets.binance import binance as binance
 from adl_jax.venue.presets.bitget import bitget as bitget
 from adl_jax.venue.presets.bitmex import bitmex as bitmex
@@ -24,6 +25,7 @@ from adl_jax.venue.presets.ccp_tear_up import ccp_tear_up as ccp_tear_up
 from adl_jax.venue.presets.ccp_vmgh import ccp_vmgh as ccp_vmgh
 from adl_jax.venue.presets.drift import drift as drift
 from adl_jax.venue.presets.dydx import dydx as dydx
+from adl_jax.venue.presets.ethereal import ethereal as ethereal
 from adl_jax.venue.presets.gmx import gmx as gmx
 from adl_jax.venue.presets.hyperliquid import (
     hyperliquid as hyperliquid,
@@ -39,6 +41,7 @@ venues: Registry[Venue] = Registry("venue")
 venues.register("hyperliquid", hyperliquid)
 venues.register("hyperliquid_literal", hyperliquid_literal)
 venues.register("binance", binance)
+venues.register("aster", aster)
 venues.register("bybit", bybit)
 venues.register("bitmex", bitmex)
 venues.register("dydx", dydx)
@@ -47,6 +50,7 @@ venues.register("whitebit", whitebit)
 venues.register("aevo", aevo)
 venues.register("kucoin", kucoin)
 venues.register("bitget", bitget)
+venues.register("ethereal", ethereal)
 venues.register("drift", drift)
 venues.register("paradex", paradex)
 venues.register("gmx", gmx)
