@@ -1,35 +1,19 @@
-"""Synthetic families of ADL events, and every learner's score on them.
-
-    python experiments/families.py [--episodes N] [--seed S] [--out FILE]
+"""Synthetic families of ADL events, to choose defaults on and to hold out.
 
 Each family draws events from one law of what a close-out costs. Levels, sizes, numbers
 of rounds and markets, and the unit of money differ from event to event, so that no
 constant fits a family by accident. `CHOSEN` are the families that defaults may be chosen
-on, `HELD_OUT` those that they may not. Prints, for every family, mean loss over what was
-needed, and the paired difference of each headline learner to what it has to beat, with
-its 95 % interval.
+on, `HELD_OUT` those that they may not; `synthetic_scores.py` scores every learner on both.
 """
 
-import argparse
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-import adl_jax
-from adl_jax import Policy, ProRata, Rounds
-from adl_jax.severity import (
-    AbstractSeverity,
-    ConstantRate,
-    Fixed,
-    ProjectedGradient,
-    severities,
-)
+from adl_jax import Rounds
 
 
 Draw = np.random.Generator
@@ -212,92 +196,3 @@ _FIELDS = (
     *("deficit", "needed", "capacity_total", "start_ms", "end_ms"),
     *("closeout_quantity", "closeout_price", "closeout_gap", "max_leverage"),
 )
-
-
-@eqx.filter_jit
-def _relative_losses(events: Rounds, severity: AbstractSeverity) -> jax.Array:
-    def loss(rounds: Rounds) -> jax.Array:
-        records = adl_jax.replay(rounds, Policy(severity, ProRata())).records
-        missed = jnp.abs(records.executed - records.needed).sum()
-        return missed / records.needed.sum()
-
-    return jax.vmap(loss)(events)
-
-
-def relative_losses(stacks: list[Rounds], severity: AbstractSeverity) -> np.ndarray:
-    """Tracking over what was needed, one number an episode."""
-    return np.concatenate([_relative_losses(stack, severity) for stack in stacks])
-
-
-CONSTANTS: dict[str, AbstractSeverity] = {
-    "zero": Fixed(0),
-    **{f"share_{share:g}": Fixed(share) for share in (0.1, 0.25, 0.5, 1.0)},
-    **{f"rate_{rate:.1%}": ConstantRate(rate) for rate in (0.005, 0.01, 0.02)},
-}
-HEADLINES = ("deficit_learner", "notional_learner")
-
-
-def compared(own: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
-    """Mean of own - other, and its 95 % interval, over paired episodes."""
-    gap = own - other
-    half = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
-    return float(gap.mean()), float(gap.mean() - half), float(gap.mean() + half)
-
-
-def judge(name: str, stacks: list[Rounds]) -> dict[str, Any]:
-    """Every policy's mean loss on a family, and what the headline learners beat."""
-    losses = {key: relative_losses(stacks, one) for key, one in CONSTANTS.items()}
-    losses["paper_ogd"] = relative_losses(stacks, ProjectedGradient())
-    for key in severities:
-        if key not in ("zero", "full", "fixed", "constant_rate", "projected_gradient"):
-            losses[key] = relative_losses(stacks, severities[key]())
-    best = {
-        "deficit_learner": [key for key in CONSTANTS if not key.startswith("rate")],
-        "notional_learner": list(CONSTANTS),
-    }
-    rows = {}
-    for headline in HEADLINES:
-        constant = min(best[headline], key=lambda key: losses[key].mean())
-        rivals = {"zero": "zero", "constant": constant, "paper_ogd": "paper_ogd"}
-        rows[headline] = {
-            label: {"rival": key, "gap": compared(losses[headline], losses[key])}
-            for label, key in rivals.items()
-        }
-    return {
-        "family": name,
-        "episodes": len(losses["zero"]),
-        "mean_loss": {key: float(value.mean()) for key, value in losses.items()},
-        "headlines": rows,
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    results = []
-    for group, laws in (("chosen on", CHOSEN), ("held out", HELD_OUT)):
-        for name, law in laws.items():
-            result = judge(name, episodes(law, options.episodes, options.seed))
-            results.append({"group": group, **result})
-            print(f"\n{name} ({group}, {result['episodes']} episodes)")
-            ordered = sorted(result["mean_loss"].items(), key=lambda item: item[1])
-            print("  " + ", ".join(f"{key} {loss:.3f}" for key, loss in ordered))
-            for headline, rivals in result["headlines"].items():
-                for label, row in rivals.items():
-                    mean, low, high = row["gap"]
-                    verdict = "beats" if high < 0 else "DOES NOT BEAT"
-                    print(
-                        f"  {headline} {verdict} {label} ({row['rival']}): "
-                        f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-                    )
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
