@@ -7,6 +7,9 @@ import pytest
 
 import adl_jax
 from adl_jax import Information, Recorded
+from adl_jax.allocator import allocations
+from adl_jax.severity import severities
+from adl_jax.vector import vector_policies
 from tests.conftest import round_fields
 from tests.policies import ALL
 
@@ -162,3 +165,10 @@ def test_recorded_rows_see_nothing():
         changed = adl_jax.Rounds(**perturbed(fields, column, 0))
         after = jax.tree.leaves(adl_jax.replay(changed, row).records.commitment)
         assert_same_until(before, after, 6)
+
+
+def test_every_registered_part_is_walked_over():
+    walked = {part for name in ALL for part in name.split("/")} | set(ALL)
+    assert set(severities) <= walked
+    assert set(allocations) <= walked
+    assert set(vector_policies) <= walked

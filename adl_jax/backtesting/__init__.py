@@ -1,12 +1,6 @@
 """Every policy judged on a past event."""
 
-from adl_jax.backtesting.backtest import (
-    ACCOUNT_DIAGNOSTICS as ACCOUNT_DIAGNOSTICS,
-    WEIGHTS as WEIGHTS,
-    Backtest as Backtest,
-    Score as Score,
-    backtest as backtest,
-)
+from adl_jax.backtesting.backtest import Backtest as Backtest, backtest as backtest
 from adl_jax.backtesting.entries import (
     Entry as Entry,
     Origin as Origin,
@@ -21,4 +15,9 @@ from adl_jax.backtesting.permutation import (
     order_distribution as order_distribution,
     random_orders as random_orders,
     tracking_by_order as tracking_by_order,
+)
+from adl_jax.backtesting.score import (
+    ACCOUNT_DIAGNOSTICS as ACCOUNT_DIAGNOSTICS,
+    WEIGHTS as WEIGHTS,
+    Score as Score,
 )

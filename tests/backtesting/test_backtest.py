@@ -292,3 +292,66 @@ def test_chosen_entries_alone_are_compared():
     )
     result = backtest(october10(), [entry])
     assert [score.entry.name for score in result.scores] == ["mine"]
+
+
+MONEY = ("deficit", "needed", "capacity_total", "closeout_price", "closeout_gap")
+
+
+def test_no_score_knows_the_unit_of_money(oct10):
+    event = october10_tables(oct10)
+    base = backtest(event).to_pandas().set_index("name")
+    percents = [column for column in base if "percent" in column]
+    dollars = [column for column in base if column.endswith("_usd")]
+    assert len(percents) >= 9
+    for unit in (0.01, 100.0):
+        money = {name: getattr(event.rounds, name) * unit for name in MONEY}
+        scaled = dataclasses.replace(
+            event,
+            rounds=dataclasses.replace(event.rounds, **money),
+            recorded={
+                name: dataclasses.replace(row, executed=row.executed * unit)
+                for name, row in event.recorded.items()
+            },
+        )
+        other = backtest(scaled).to_pandas().set_index("name")
+        near = {"rtol": 1e-7, "atol": 1e-3}
+        for columns, factor in ((percents, 1), (dollars, unit)):
+            np.testing.assert_allclose(
+                other[columns].astype(float) / factor,
+                base[columns].astype(float),
+                **near,
+            )
+        learners = base["role"] == "learner"
+        assert (base["configuration"] == other["configuration"])[learners].all()
+
+
+def test_rounds_in_another_order_are_another_event(oct10):
+    # What happened is shuffled and the clock is not: constants score the same, the bound
+    # follows the new path, and learners are replayed in the new order.
+    event = october10_tables(oct10)
+    order = np.random.default_rng(1).permutation(event.rounds.num_rounds)
+    shuffled = {
+        name: getattr(event.rounds, name)[order]
+        for name in (*MONEY, "closeout_quantity")
+    }
+    moved = dataclasses.replace(
+        event,
+        rounds=dataclasses.replace(event.rounds, **shuffled),
+        recorded={},
+        horizons={},
+        largest_loss=None,
+    )
+    chosen = [
+        entry
+        for entry in entries(moved)
+        if entry.headline or entry.role is Role.constant
+    ]
+    base, other = backtest(event, chosen), backtest(moved, chosen)
+    assert other.bound_usd != base.bound_usd
+    for entry in chosen:
+        before, after = (result[entry.name].tracking_usd for result in (base, other))
+        if entry.role is Role.constant:
+            np.testing.assert_allclose(after, before)
+        else:
+            assert np.isfinite(after)
+            assert abs(after / before - 1) > 1e-3
