@@ -84,23 +84,20 @@ def _min_max(capacity, budget, lot_value):
     lot = jax.lax.stop_gradient(lot_value)
     capacity, budget = jax.lax.stop_gradient((capacity, budget))
     who = Everyone()
-    # A little more than the exact number of lots, so that the lots at which z is
-    # attained are counted in spite of rounding; far less than can be told apart.
-    per_unit = capacity / lot * (1 + 2 * jnp.finfo(lot.dtype).eps)
     most = whole_lots(capacity, lot)
+    # A little more than the exact number of lots, so that the lots at which z is
+    # attained are counted in spite of rounding; far less than can be told apart. And
+    # less than one lot more than there are, so that no z up to 1 counts one of those.
+    per_unit = capacity / lot * (1 + 2 * jnp.finfo(lot.dtype).eps)
+    per_unit = jnp.minimum(per_unit, jnp.nextafter(most + 1, most))
     # The lots at the end must be those that the search counted: without the barrier XLA
     # computes the quotient once more in another order and rounds it another way.
     per_unit, most = jax.lax.optimization_barrier((per_unit, most))
-
-    def lots_at(z, per_unit, most):
-        lots = jnp.floor(z * per_unit)
-        return jnp.where(lots < most, lots, most)
-
-    def value(z, per_unit, most, lot):
-        return lots_at(z, per_unit, most) * lot
+    lots_at = lambda z: jnp.floor(z * per_unit)
+    value = lambda z, per_unit, lot: jnp.floor(z * per_unit) * lot
 
     zero, one = jnp.zeros_like(budget), jnp.ones_like(budget)
-    data = (per_unit, most, lot)
+    data = (per_unit, lot)
     below, z = narrow(
         lambda key: who.sums(value, key_to_float(key), data) < budget,
         ordered_key(zero),
@@ -109,10 +106,8 @@ def _min_max(capacity, budget, lot_value):
         bits=who.bits,
     )
     # At a fraction of 1 rounding must not lose a lot.
-    lots = jnp.where(
-        z >= ordered_key(one), most, lots_at(key_to_float(z), per_unit, most)
-    )
-    fewer = lots_at(key_to_float(below), per_unit, most)
+    lots = jnp.where(z >= ordered_key(one), most, lots_at(key_to_float(z)))
+    fewer = lots_at(key_to_float(below))
     lots = _take_back_at_the_top(lots, fewer, lot, budget)
     lots = _take_back_anywhere(lots, lot, budget)
     return jnp.where(budget > 0, lots, jnp.zeros_like(lots)) * lot_value
