@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from adl_jax._types import PerAccount, PerMarket, PerPosition, as_float, check_range
 from adl_jax.result import InputError
@@ -89,7 +89,7 @@ class Book(eqx.Module):
         """How many rows the position table has."""
         return self.size.shape[0]
 
-    def by_account(self, values: Float[Array, " positions *rest"]) -> Array:
+    def by_account(self, values: Float[Array, "positions *rest"]) -> Array:
         """Sums over each account's positions, `(positions, ...)` to `(accounts, ...)`."""
         if self.one_position_each:
             return values
@@ -97,7 +97,7 @@ class Book(eqx.Module):
             values, self.account, self.num_accounts, indices_are_sorted=True
         )
 
-    def of_account(self, values: Float[Array, " accounts *rest"]) -> Array:
+    def of_account(self, values: Shaped[Array, "accounts *rest"]) -> Array:
         """Each position's account's value, `(accounts, ...)` to `(positions, ...)`."""
         return values if self.one_position_each else values[self.account]
 
@@ -121,6 +121,20 @@ class Book(eqx.Module):
     def solvency(self, mark: PerMarket) -> Array:
         """Solv = sum of equity (2); its negative part is the shortfall (3). USD."""
         return self.equity(mark).sum()
+
+
+# Up to here, a pass for each group takes less time than one scatter (2 cores, float32,
+# 1e5 positions: 0.5 ns a group against 2 to 4 ns, which is most for the fewest groups).
+FEW = 4
+
+
+def sum_by(values: PerPosition, group: Int[Array, " positions"], count: int) -> Array:
+    """Sums of positions by group, `(count,)`: market, or market and side."""
+    if count > FEW:
+        return jax.ops.segment_sum(values, group, count)
+    if count == 1:
+        return values.sum(keepdims=True)
+    return jnp.stack([jnp.where(group == g, values, 0).sum() for g in range(count)])
 
 
 def _check_shapes(book: Book) -> None:

@@ -66,7 +66,10 @@ def test_a_past_round_hides_close_outs_from_the_deficit_set():
     hidden = {"closeout_notional", "closeout_gap"}
     assert kept == shown(record) - hidden
     assert hidden <= shown(record)
-    assert visible_record(record, Information.notional) is record
+    assert shown(visible_record(record, Information.notional)) == shown(record)
+    simulated = dataclasses.replace(record, venue=record.deficit)
+    for information in Information:
+        assert visible_record(simulated, information).venue is None
 
 
 def test_a_commitment_is_a_budget_or_a_rate():
