@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from adl_jax._types import Key, PerAccount, PerPosition, Scalar
+from adl_jax.book import sum_by
 from adl_jax.messages import (
     Commitment,
     Information,
@@ -171,15 +172,24 @@ def _contracts(
     closed = jnp.where(finite & (given > 0), given, 0)
     closed = jnp.where(closed > offer.capacity, offer.capacity, closed)
     groups = wanted.shape[0]
-    met = jax.ops.segment_sum(closed, offer.group, groups)
+    met = sum_by(closed, offer.group, groups)
     slack = jnp.finfo(budget.dtype).eps ** 0.75
+    free = sum_by(offer.capacity, offer.group, groups)
+    least = jnp.minimum(wanted, free) * (1 - slack)
+    if offer.lot is not None:
+        longest = jax.ops.segment_max(offer.lot, offer.group, groups)
+        least = least - jnp.where(jnp.isfinite(longest), longest, 0)
     outside = (closed != given).any() | (met > wanted * (1 + slack)).any()
+    outside |= (met < least).any()
     # Never more than was to be closed, not even by rounding.
     scale = jnp.where(met > offer.budget, ratio(offer.budget, met), 1)
     closed = closed * scale[offer.group]
     if offer.lot is not None:
         whole = closed >= offer.capacity
-        closed = jnp.where(whole, closed, jnp.floor(closed / offer.lot) * offer.lot)
+        # A quotient that rounding alone keeps below a whole number is that number.
+        lots = jnp.floor(closed / offer.lot * (1 + 4 * jnp.finfo(closed.dtype).eps))
+        floored = jnp.minimum(lots * offer.lot, closed)
+        closed = jnp.where(whole, closed, floored)
     infeasible = RESULTS.where(
         outside, RESULTS.infeasible_allocation, RESULTS.successful
     )

@@ -3,10 +3,10 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from adl_jax._types import Key, PerAccount, PerMarket, PerPosition, PerSide, Scalar
+from adl_jax.book import sum_by
 from adl_jax.liquidate import at_side, by_side, price_after
 from adl_jax.market import Market
 from adl_jax.projection._multiplier import ratio
@@ -75,7 +75,7 @@ def _cross(
     """Winners' contracts against the losers', each side in equal shares."""
     liquidation = now.liquidation
     ledger, book = liquidation.ledger, liquidation.ledger.book
-    met = jax.ops.segment_sum(contracts, offer.group, offer.budget.shape[0])
+    met = sum_by(contracts, offer.group, offer.budget.shape[0])
     some = offer.budget > 0
     share = jnp.where(some, met / jnp.where(some, offer.budget, 1), 0)
     share = share.reshape(-1, 2)
@@ -159,15 +159,12 @@ def execute(
         else:
             surplus = split.overshoot
             ledger = keep_surplus(take(ledger, haircut), surplus)
-    ledger = absorb_rounding(ledger)
+    ledger = absorb_rounding(ledger, carried + debt)
     ledger, gone = leave(ledger, now, venue, haircut, contracts)
     if venue.response is not None:
         ledger = respond(
-            ledger, market, venue, venue.response, haircut, contracts, key=key
+            ledger, now, market, venue, venue.response, haircut, contracts, key=key
         )
-    ledger = dataclasses.replace(
-        ledger, fund_peak=jnp.maximum(ledger.fund_peak, ledger.fund)
-    )
     quantity = liquidation.quantity
     squares = (quantity**2).sum(axis=1)
     dtype = carried.dtype
@@ -211,7 +208,8 @@ def _settle_debts(
     """Writes closed accounts' debts off, and has the fund pay what it can of them."""
     book, liquidation = ledger.book, now.liquidation
     empty = book.by_account(jnp.abs(book.size)) == 0
-    closed = liquidation.closing & empty
+    # Also those that the book closed: they may owe, and own other collateral.
+    closed = liquidation.liquidated & empty
     short = closed & (book.collateral < 0)
     ledger = sell_holdings(
         ledger, market, jnp.where(short, 1.0, 0.0).astype(book.collateral.dtype)
@@ -220,8 +218,7 @@ def _settle_debts(
     debt = jnp.where(closed, jnp.maximum(-owns, 0), 0)
     paid = paid_by_fund(ledger, venue, debt, liquidation.share)
     ledger = pay_from_fund(write_off(ledger, debt), paid)
-    gone = liquidation.liquidated & empty
-    kept = jnp.where(gone, venue.margin_to_fund * jnp.maximum(owns, 0), 0)
+    kept = jnp.where(closed, venue.margin_to_fund * jnp.maximum(owns, 0), 0)
     return keep_margin(ledger, kept, liquidation.share), debt.sum(), paid
 
 

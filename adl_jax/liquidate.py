@@ -4,12 +4,11 @@ import dataclasses
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
-from adl_jax.book import Book
+from adl_jax.book import Book, sum_by
 from adl_jax.market import Market
 from adl_jax.settle import (
     Ledger,
@@ -18,20 +17,19 @@ from adl_jax.settle import (
     fee_income,
     move_to_vault,
     pay_funding,
-    sell_holdings,
     trade,
 )
 from adl_jax.venue import Venue, bankruptcy_price
 
 
 class Shock(eqx.Module):
-    """One round of a path. Arrays of shape `(markets,)`, see `Shocks`."""
+    """One round of a path, see `Shocks`; or all of them, with a leading axis."""
 
-    log_return: PerMarket
-    impact: PerMarket
-    depth: PerMarket
-    funding: PerMarket | None = None
-    basis: PerMarket | None = None
+    log_return: Float[Array, "*rounds markets"]
+    impact: Float[Array, "*rounds markets"]
+    depth: Float[Array, "*rounds markets"]
+    funding: Float[Array, "*rounds markets"] | None = None
+    basis: Float[Array, "*rounds markets"] | None = None
 
 
 class Margin(NamedTuple):
@@ -114,15 +112,13 @@ def margin(ledger: Ledger, market: Market, venue: Venue) -> Margin:
     needed = venue.margin.maintenance(notional, book.market)
     value = equity(ledger, market)
     maintenance = book.by_account(needed)
-    # Margin of nothing is 0, so an account without positions is never liquidated.
-    return Margin(
-        notional, value, maintenance, (value < maintenance) & (maintenance > 0)
-    )
+    # Margin of nothing is 0: an account without positions is liquidated where it owes.
+    return Margin(notional, value, maintenance, value < maintenance)
 
 
 def by_side(book: Book, size: PerPosition, num_markets: int) -> PerSide:
     """Contracts of longs and of shorts in each market, both >= 0."""
-    sums = jax.ops.segment_sum(jnp.abs(size), side_of(book, size), 2 * num_markets)
+    sums = sum_by(jnp.abs(size), side_of(book, size), 2 * num_markets)
     return sums.reshape(num_markets, 2)
 
 
@@ -183,7 +179,7 @@ def liquidate(
     )
     book_notional = jnp.abs(sold) * ledger.mark_of
 
-    ledger, fees = _fees(ledger, market, venue, book_notional)
+    ledger, fees = _fees(ledger, market, venue, account_notional, book_notional)
     ledger, taken, to_vault = _vault(ledger, market, venue, before, wanted - sold)
     value = equity(ledger, market)
     insolvent = before.liquidated & (value < 0)
@@ -219,13 +215,20 @@ def liquidate(
 
 
 def _fees(
-    ledger: Ledger, market: Market, venue: Venue, notional: PerPosition
+    ledger: Ledger,
+    market: Market,
+    venue: Venue,
+    before: PerAccount,
+    sold: PerPosition,
 ) -> tuple[Ledger, Scalar]:
-    """Liquidation fees; an account pays no more than it has."""
+    """Liquidation fees on notional `sold`; an account pays no more than it has."""
     book = ledger.book
-    fee = venue.liquidation_fee * notional
+    fee = venue.liquidation_fee * sold
     asked = book.by_account(fee)
-    paid = jnp.minimum(asked, jnp.maximum(equity(ledger, market), 0))
+    # Less a few bits of what it had (notional `before`): paying everything must not
+    # leave an account insolvent by rounding.
+    bits = 16 * jnp.finfo(asked.dtype).eps * (before + jnp.abs(book.collateral))
+    paid = jnp.minimum(asked, jnp.maximum(equity(ledger, market) - bits, 0))
     fee = fee * book.of_account(paid / jnp.where(asked > 0, asked, 1))
     return charge(ledger, fee, venue.fee_to_fund), fee.sum()
 
@@ -251,5 +254,5 @@ def _vault(
     room = jnp.maximum(vault.leverage * worth - held, 0)
     share = jnp.minimum(room / jnp.where(offered > 0, offered, 1), 1)
     taken = jnp.where(takes, share, 0)
-    ledger = move_to_vault(sell_holdings(ledger, market, taken), taken)
+    ledger = move_to_vault(ledger, market, taken)
     return ledger, taken, share * offered

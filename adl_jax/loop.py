@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool
 
-from adl_jax._types import Index, Key
+from adl_jax._types import Index, Key, as_dtype
 from adl_jax.adl_round import decide, information_of
 from adl_jax.book import Book
 from adl_jax.market import Market, Shocks
@@ -27,7 +27,7 @@ from adl_jax.policy import AbstractPolicy, Recorded
 from adl_jax.result import RESULTS, InputError, first_failure
 from adl_jax.rounds import Rounds
 from adl_jax.venue import Venue
-from adl_jax.world import AbstractWorld, Past, Reacting, quiet
+from adl_jax.world import AbstractWorld, Past, Reacting
 
 
 def replay(
@@ -158,6 +158,11 @@ def simulate(
 
     ```
     """
+    # A venue's numbers, like a policy's, follow the book.
+    dtype = book.collateral.dtype
+    venue = as_dtype(venue, dtype)
+    recovery = as_dtype(market.recovery, dtype)
+    market = eqx.tree_at(lambda market: market.recovery, market, recovery)
     check_fit(book, market, venue, shocks)
     information = information_of(policy)
     if information is Information.observed:
@@ -303,6 +308,7 @@ def _where_active(
         return after, learned, done, failure
 
     def rests() -> tuple[Any, Any, Record, RESULTS]:
-        return world.rest(begun), state, quiet(shape), RESULTS.successful
+        after, done = world.rest(begun, shape)
+        return after, state, done, RESULTS.successful
 
     return jax.lax.cond(active, acts, rests)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int
 
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
 from adl_jax.allocation import haircut_cap
-from adl_jax.book import Book
+from adl_jax.book import Book, sum_by
 from adl_jax.liquidate import Liquidation, Shock, at_side, price_after, side_of
 from adl_jax.market import Market
 from adl_jax.messages import Observation
@@ -193,7 +193,7 @@ def observe(
         needed=needed,
         signals=Signals(
             fund=fund_available(ledger, venue).sum(),
-            volatility=jnp.sqrt(ledger.squares / seen),
+            volatility=_root(ledger.squares / seen),
             depth=free,
             impact_estimate=slope,
             basis=shock.basis,
@@ -201,8 +201,17 @@ def observe(
     )
     offer = None
     if venue.settlement == "contracts":
-        offer = _offer(liquidation, market, venue, shock, scores, leverage, owed.sum())
+        offer = _offer(
+            *(liquidation, market, venue, shock, scores, leverage, capacity),
+            gross=owed.sum(),
+        )
     return Round(shock, liquidation, profit, offer), observation
+
+
+def _root(values: PerMarket) -> PerMarket:
+    """The square root, with a derivative of 0 at 0."""
+    some = values > 0
+    return jnp.where(some, jnp.sqrt(jnp.where(some, values, 1)), 0)
 
 
 def _scores(liquidation: Liquidation, venue: Venue) -> PerPosition:
@@ -222,7 +231,7 @@ def _scores(liquidation: Liquidation, venue: Venue) -> PerPosition:
 def _foremost(book: Book, score: PerPosition, pnl: PerPosition) -> PerAccount:
     """An account stands where its foremost profitable position stands."""
     if book.one_position_each:
-        return score
+        return jnp.where(pnl > 0, score, 0)
     ranked = jnp.where(pnl > 0, score, -jnp.inf)
     best = jax.ops.segment_max(
         ranked, book.account, book.num_accounts, indices_are_sorted=True
@@ -237,6 +246,8 @@ def _offer(
     shock: Shock,
     score: PerPosition,
     leverage: PerAccount,
+    allowed: PerAccount,
+    *,
     gross: Scalar,
 ) -> Offer:
     ledger, book = liquidation.ledger, liquidation.ledger.book
@@ -246,13 +257,17 @@ def _offer(
     loss = jnp.sign(book.size) * (ledger.mark_of - price.reshape(-1)[group])
     wins = book.of_account(~liquidation.liquidated & (liquidation.equity > 0))
     wins &= ledger.pnl > 0
-    most = jnp.abs(book.size)
+    most = jnp.where(wins, jnp.abs(book.size), 0)
     if venue.protect_collateral:
-        costs = loss > 0
+        costs = wins & (loss > 0)
         affordable = ledger.pnl / jnp.where(costs, loss, 1)
         most = jnp.where(costs, jnp.minimum(most, affordable), most)
+        # Nor more in all of its positions than the account's own profit.
+        cost = book.by_account(jnp.where(costs, loss * most, 0))
+        part = jnp.where(cost > allowed, allowed / jnp.where(cost > 0, cost, 1), 1)
+        most = jnp.where(costs, most * book.of_account(part), most)
     return Offer(
-        capacity=jnp.where(wins, most, 0),
+        capacity=most,
         group=group,
         score=score,
         leverage=book.of_account(leverage),
@@ -269,7 +284,7 @@ def quotes(liquidation: Liquidation, shock: Shock) -> Quotes:
     count = ledger.mark.shape[0]
     side = side_of(book, liquidation.closeout)
     value = jnp.abs(liquidation.closeout) * liquidation.bankruptcy
-    sums = jax.ops.segment_sum(value, side, 2 * count).reshape(count, 2)
+    sums = sum_by(value, side, 2 * count).reshape(count, 2)
     some = liquidation.quantity > 0
     mean = sums / jnp.where(some, liquidation.quantity, 1)
     oracle = ledger.mark

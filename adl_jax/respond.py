@@ -38,6 +38,7 @@ def leave(
 
 def respond(
     ledger: Ledger,
+    now: Round,
     market: Market,
     venue: Venue,
     response: Response,
@@ -50,20 +51,20 @@ def respond(
     book = ledger.book
     shape, dtype = haircut.shape, haircut.dtype
     draws: Float[Array, "draws accounts"] = jax.random.uniform(key, (5, *shape), dtype)
-    touched = haircut > 0
+    hit = touched(now, haircut, contracts)
     if contracts is not None:
-        touched = book.by_account(contracts) > 0
-        trades = touched & (draws[0] < response.trades)
+        trades = hit & (draws[0] < response.trades)
         some = response.undoes_nothing + response.undoes_all
         part = jnp.where(draws[1] < some, 1, draws[2])
         part = jnp.where(draws[1] < response.undoes_nothing, 0, part)
-        side = jnp.sign(book.size)
+        # The side it was on: nothing may be left of it.
+        side = jnp.sign(now.liquidation.ledger.book.size)
         undone = book.of_account(jnp.where(trades, part, 0)) * contracts * side
         ledger = buy(ledger, undone)
         book = ledger.book
-    closes = book.of_account(touched & (draws[3] < response.closes))
+    closes = book.of_account(hit & (draws[3] < response.closes))
     ledger = trade(ledger, jnp.where(closes, book.size, 0), ledger.mark_of)
-    leaves = touched & (draws[4] < response.withdraws)
+    leaves = hit & (draws[4] < response.withdraws)
     notional = jnp.abs(ledger.book.size) * ledger.mark_of
     needs = book.by_account(venue.margin.maintenance(notional, book.market))
     spare = equity(ledger, market) - response.keeps * needs

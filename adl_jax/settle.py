@@ -8,12 +8,11 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
-from adl_jax.book import Book
+from adl_jax.book import Book, sum_by
 from adl_jax.market import Market
 from adl_jax.venue import Venue
 
@@ -92,7 +91,7 @@ def open_ledger(book: Book, market: Market, venue: Venue) -> Ledger:
 
 def by_market(book: Book, values: PerPosition, num_markets: int) -> PerMarket:
     """Sums over each market's positions."""
-    return jax.ops.segment_sum(values, book.market, num_markets)
+    return sum_by(values, book.market, num_markets)
 
 
 def account_cash(book: Book) -> PerAccount:
@@ -102,8 +101,9 @@ def account_cash(book: Book) -> PerAccount:
 
 def total_cash(ledger: Ledger) -> Scalar:
     """What never changes: all cash there is, less what is owed. USD."""
+    book = ledger.book
     return (
-        account_cash(ledger.book).sum()
+        (book.collateral.sum() - (book.size * book.entry_price).sum())
         + ledger.vault_cash
         + ledger.fund.sum()
         + ledger.revenue
@@ -182,17 +182,23 @@ def charge(ledger: Ledger, fee: PerPosition, to_fund: Scalar) -> Ledger:
     )
 
 
+def _feed(ledger: Ledger, amount: Scalar | PerMarket) -> Ledger:
+    """The fund grows, and so may its highest balance."""
+    fund = ledger.fund + amount
+    peak = jnp.where(fund > ledger.fund_peak, fund, ledger.fund_peak)
+    return dataclasses.replace(ledger, fund=fund, fund_peak=peak)
+
+
 def _add_to_fund(ledger: Ledger, amount: PerPosition) -> Ledger:
     if ledger.fund.ndim:
-        amount_by = by_market(ledger.book, amount, ledger.mark.shape[0])
-        return dataclasses.replace(ledger, fund=ledger.fund + amount_by)
-    return dataclasses.replace(ledger, fund=ledger.fund + amount.sum())
+        return _feed(ledger, by_market(ledger.book, amount, ledger.mark.shape[0]))
+    return _feed(ledger, amount.sum())
 
 
 def fee_income(ledger: Ledger, amount: Scalar) -> Ledger:
     """Trading fees that flow to the fund, paid by the venue's revenue."""
-    fund = ledger.fund + amount / max(ledger.fund.size, 1)
-    return dataclasses.replace(ledger, fund=fund, revenue=ledger.revenue - amount)
+    ledger = _feed(ledger, amount / max(ledger.fund.size, 1))
+    return dataclasses.replace(ledger, revenue=ledger.revenue - amount)
 
 
 def sell_holdings(ledger: Ledger, market: Market, share: PerAccount) -> Ledger:
@@ -211,16 +217,30 @@ def sell_holdings(ledger: Ledger, market: Market, share: PerAccount) -> Ledger:
     return dataclasses.replace(ledger, outside_cash=outside)
 
 
-def move_to_vault(ledger: Ledger, share: PerAccount) -> Ledger:
-    """Moves a share of accounts, positions and money alike, to the vault."""
+def move_to_vault(ledger: Ledger, market: Market, share: PerAccount) -> Ledger:
+    """Moves a share of accounts, positions and money alike, to the vault.
+
+    Other collateral is sold on the way, at its value after the haircut.
+    """
     book, keep = ledger.book, 1 - share
     moved = book.of_account(share) * book.size
-    cash = ledger.vault_cash + (share * account_cash(book)).sum()
+    own = account_cash(book)
+    value, holdings = holdings_value(ledger, market), book.holdings
+    outside = ledger.outside_cash
+    if value is not None and holdings is not None:
+        own, holdings = own + value, holdings * keep[:, None]
+        outside = outside - (share * value).sum()
+    cash = ledger.vault_cash + (share * own).sum()
     vault_size = ledger.vault_size + by_market(book, moved, ledger.mark.shape[0])
     ledger = _with_book(
-        ledger, size=book.size - moved, collateral=keep * book.collateral
+        ledger,
+        size=book.size - moved,
+        collateral=keep * book.collateral,
+        holdings=holdings,
     )
-    return dataclasses.replace(ledger, vault_cash=cash, vault_size=vault_size)
+    return dataclasses.replace(
+        ledger, vault_cash=cash, vault_size=vault_size, outside_cash=outside
+    )
 
 
 def keep_margin(ledger: Ledger, amount: PerAccount, share: PerPosition) -> Ledger:
@@ -233,7 +253,7 @@ def keep_margin(ledger: Ledger, amount: PerAccount, share: PerPosition) -> Ledge
     ledger = _with_book(ledger, collateral=book.collateral - amount)
     if ledger.fund.ndim:
         return _add_to_fund(ledger, book.of_account(amount) * share)
-    return dataclasses.replace(ledger, fund=ledger.fund + amount.sum())
+    return _feed(ledger, amount.sum())
 
 
 def write_off(ledger: Ledger, debt: PerAccount) -> Ledger:
@@ -278,8 +298,8 @@ def seize_collateral(ledger: Ledger, haircut: PerAccount) -> Ledger:
 
 def keep_surplus(ledger: Ledger, surplus: Scalar) -> Ledger:
     """What was raised and not needed goes to the fund."""
-    fund = ledger.fund + surplus / max(ledger.fund.size, 1)
-    return dataclasses.replace(ledger, fund=fund, debt=ledger.debt + surplus)
+    ledger = _feed(ledger, surplus / max(ledger.fund.size, 1))
+    return dataclasses.replace(ledger, debt=ledger.debt + surplus)
 
 
 def buy(ledger: Ledger, bought: PerPosition) -> Ledger:
@@ -299,9 +319,16 @@ def buy(ledger: Ledger, bought: PerPosition) -> Ledger:
     )
 
 
-def absorb_rounding(ledger: Ledger) -> Ledger:
-    """Moves a debt that rounding left below 0 to the revenue."""
-    rest = jnp.minimum(ledger.debt, 0)
+def absorb_rounding(ledger: Ledger, owed: Scalar) -> Ledger:
+    """Moves what rounding left of a debt that was paid, or paid too much, to revenue.
+
+    A debt of a few bits would make the next round one in which something is owed.
+
+    **Arguments:** `owed`: shape `()`, USD, the debt before it was paid.
+    """
+    # What haircuts may miss their budget by, see `adl_round.decide`.
+    slack = jnp.finfo(owed.dtype).eps ** 0.75 * owed
+    rest = jnp.where(ledger.debt <= slack, ledger.debt, 0)
     return dataclasses.replace(
         ledger, debt=ledger.debt - rest, revenue=ledger.revenue - rest
     )

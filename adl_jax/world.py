@@ -13,13 +13,13 @@ from adl_jax._types import Index, Key
 from adl_jax.adl_round import Decision, record
 from adl_jax.book import Book
 from adl_jax.execute import execute, haircut_of
-from adl_jax.liquidate import Margin, Shock, liquidate, margin, strike
+from adl_jax.liquidate import Margin, Shock, liquidate, margin, price_after, strike
 from adl_jax.market import Market, Shocks
 from adl_jax.messages import Observation, Outcome, Record
 from adl_jax.projection._multiplier import ratio
 from adl_jax.resolve import Offer, Round, observe
 from adl_jax.rounds import Rounds
-from adl_jax.settle import Ledger, open_ledger
+from adl_jax.settle import Ledger, open_ledger, total_cash
 from adl_jax.venue import Venue
 
 
@@ -64,8 +64,11 @@ class AbstractWorld(eqx.Module, Generic[State, Begun, Pending]):
         """Carries the decision out."""
 
     @abc.abstractmethod
-    def rest(self, begun: Begun) -> State:
-        """The state after a round in which nothing was to be done."""
+    def rest(self, begun: Begun, like: Record) -> tuple[State, Record]:
+        """The state after a round in which nothing was to be done, and its record.
+
+        **Arguments:** `like`: the shapes and dtypes of a record.
+        """
 
 
 class Past(AbstractWorld[None, Any, Outcome]):
@@ -109,9 +112,10 @@ class Past(AbstractWorld[None, Any, Outcome]):
         done = record(observation, decision, pending, jnp.zeros_like(pending.needed))
         return None, done if keep_haircuts else dataclasses.replace(done, haircut=None)
 
-    def rest(self, begun: Any) -> None:
+    def rest(self, begun: Any, like: Record) -> tuple[None, Record]:
         """Never asked."""
         del begun
+        return None, zeros(like)
 
 
 class Struck(NamedTuple):
@@ -199,11 +203,26 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
             kept = dataclasses.replace(kept, haircut=None)
         return done.ledger, kept
 
-    def rest(self, begun: Struck) -> Ledger:
-        """The marks have moved, and nothing else."""
-        return begun.ledger
+    def rest(self, begun: Struck, like: Record) -> tuple[Ledger, Record]:
+        """The marks have moved, and nothing else; `capacity_total` is not added up."""
+        ledger, empty = begun.ledger, zeros(like)
+        mark = ledger.mark
+        venue = dataclasses.replace(
+            empty.venue,
+            mark=mark,
+            outside_price=price_after(
+                mark, begun.shock.impact, jnp.zeros_like(empty.venue.outside_price)
+            ),
+            fund=ledger.fund.sum(),
+            vault_equity=ledger.vault_cash + ledger.vault_size @ mark,
+            revenue=ledger.revenue,
+            solvency=begun.margin.equity.sum(),
+            open_interest=begun.margin.notional.sum(),
+            cash=total_cash(ledger),
+        )
+        return ledger, dataclasses.replace(empty, venue=venue)
 
 
-def quiet(like: Record) -> Record:
-    """The record of a round in which nothing was to be done: zeros."""
+def zeros(like: Record) -> Record:
+    """A record of nothing."""
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
