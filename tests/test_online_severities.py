@@ -41,6 +41,7 @@ from adl_jax.severity import (
     stack,
     tier_pool,
 )
+from adl_jax.severity.experts import commitment_of
 from adl_jax.severity.weighted_median import weighted_quantile
 from tests.conftest import make_rounds
 
@@ -269,6 +270,22 @@ def test_one_expert_alone_is_that_expert():
             np.testing.assert_allclose(
                 executed(rounds, alone), executed(rounds, one), rtol=1e-12
             )
+
+
+def test_a_median_loses_twice_the_mean_in_one_market_and_anything_in_three():
+    draw = np.random.default_rng(0)
+    for _ in range(200):
+        rates, weights = draw.pareto(0.7, 5), draw.dirichlet(np.ones(5))
+        vote = commitment_of(
+            jnp.asarray(rates)[:, None], jnp.asarray(weights), Information.notional,
+            "median",
+        ).rate  # fmt: skip
+        needed = draw.pareto(0.7)
+        assert abs(vote - needed) <= 2 * weights @ abs(rates - needed) * (1 + 1e-12)
+    # Each expert is right about the sum, from another market; the vote raises nothing.
+    third = jnp.full(3, 1 / 3)
+    vote = commitment_of(jnp.eye(3), third, Information.notional, "median").rate
+    np.testing.assert_array_equal(vote, 0)
 
 
 def test_a_pool_is_of_one_information_set():

@@ -123,8 +123,8 @@ def commitment_of(
 
     **Arguments:** `weights`: a distribution; `combine`: `"mean"`, which the regret
     bounds are for, or `"median"`, the weighted median (in each market of its own), which
-    one expert far off does not move and which loses at most twice the experts' weighted
-    mean loss in one dimension.
+    one expert far off does not move. With budgets, or one market, it loses at most twice
+    the experts' weighted mean loss; with several markets there is no such factor.
     """
     if combine == "mean":
         agreed = jnp.tensordot(weights, proposals, axes=1)
