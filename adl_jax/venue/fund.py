@@ -58,6 +58,10 @@ class Vault(eqx.Module):
 
     def __check_init__(self):
         """Refuses a vault that owes money."""
+        if self.cash.ndim:
+            raise InputError(
+                f"Vault.cash has shape {self.cash.shape}: a venue has one vault"
+            )
         check_range("Vault.cash", self.cash, 0)
         check_range("Vault.leverage", self.leverage, 0)
         check_range("Vault.below", self.below, 0, 1)

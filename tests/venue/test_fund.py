@@ -84,6 +84,10 @@ def test_a_fund_pays_at_most_so_much_in_a_round():
         (lambda: Fund(1.0, most=-2.0), "Fund.most is -2.0"),
         (lambda: Fund(1.0, inflow=-1.0), "Fund.inflow is -1.0"),
         (lambda: Vault(-1.0), "Vault.cash is -1.0"),
+        (
+            lambda: Vault([1.0, 2.0]),
+            r"Vault.cash has shape \(2,\): a venue has one vault",
+        ),
         (lambda: Vault(1.0, leverage=-1.0), "Vault.leverage is -1.0"),
         (lambda: Vault(1.0, below=1.5), "Vault.below is 1.5"),
     ],
