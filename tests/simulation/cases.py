@@ -1,5 +1,6 @@
 """Random small venues, as the arrays of `simulate` and as rules for the oracle."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -206,12 +207,9 @@ def stack(trees):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
-def simulate_all(variant: Variant, cases: list[Case]):
-    """All cases in one compiled call, one after another: quiet rounds stay quiet."""
-    given = [
-        (c.book, c.market, c.venue, c.shocks, jnp.asarray(c.theta or 0.0))
-        for c in cases
-    ]
+@functools.cache
+def compiled(variant: Variant):
+    """All cases of a variant in one call, one after another: quiet rounds stay quiet."""
 
     def one(parts):
         book, market, venue, shocks, theta = parts
@@ -219,6 +217,13 @@ def simulate_all(variant: Variant, cases: list[Case]):
         run = adl_jax.simulate(jax.random.key(0), book, market, venue, policy, shocks)
         return run.records, run.ledger, run.status._value
 
-    return jax.tree.map(
-        np.asarray, jax.jit(lambda xs: jax.lax.map(one, xs))(stack(given))
-    )
+    return jax.jit(lambda given: jax.lax.map(one, given))
+
+
+def simulate_all(variant: Variant, cases: list[Case]):
+    """Records, ledgers and statuses, with a leading axis of cases."""
+    given = stack([
+        (c.book, c.market, c.venue, c.shocks, jnp.asarray(c.theta or 0.0))
+        for c in cases
+    ])  # fmt: skip
+    return jax.tree.map(np.asarray, compiled(variant)(given))
