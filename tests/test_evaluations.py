@@ -5,6 +5,7 @@ import pytest
 from adl_jax import backtest, october10, october10_tables
 from adl_jax.backtesting import Role, entries, fingerprint
 from adl_jax.data import evaluations
+from adl_jax.event import read_events
 
 
 def learners(event):
@@ -30,6 +31,14 @@ def test_every_learner_of_the_public_tables_is_logged_with_its_score(oct10):
             score.tracking_percent_of_bound, abs=2e-4
         )
         assert line.policy == score.entry.name
+
+
+def test_every_learner_of_the_accounts_sample_is_logged(oct10):
+    # Headlines stand with every allocation there, which are configurations of their own.
+    logged = {line.configuration for line in evaluations()}
+    event = read_events(oct10 / "adl_detailed_sample.csv", october10())
+    for entry in learners(event):
+        assert fingerprint(entry.policy) in logged, entry.name
 
 
 def test_the_log_names_each_configuration_once():
