@@ -13,7 +13,7 @@ from adl_jax._types import as_float
 
 
 class Fact(NamedTuple):
-    """A calibration constant. Sources S1 to S66 are listed in `docs/scenarios.md`."""
+    """A calibration constant, where it is from, and what it is."""
 
     value: float
     source: str
