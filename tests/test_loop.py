@@ -13,7 +13,7 @@ import adl_jax
 from adl_jax import RESULTS, Commitment, Information, Policy, ProRata, Queue, Recorded
 from adl_jax.severity import ConstantRate, Fixed, LastValue, ProjectedGradient
 from tests.conftest import make_rounds, round_fields
-from tests.policies import ALL, EVERY_ALLOCATION, POLICIES
+from tests.policies import ALL, POLICIES, WITH_QUEUE
 
 
 def numpy_queue(score, capacity, budget):
@@ -118,7 +118,7 @@ def test_every_policy_keeps_the_laws(name):
 @pytest.mark.parametrize("accounts", [1, 2**5 + 1])
 def test_eager_jit_and_vmap_agree_at_odd_sizes(name, accounts):
     # Step by step a pool of experts takes seconds: learners get fewer rounds.
-    simple = name.split("/")[0] in EVERY_ALLOCATION
+    simple = name.split("/")[0] in WITH_QUEUE
     events = [
         make_rounds(seed, rounds=5 if simple else 3, accounts=accounts)
         for seed in range(3)
@@ -163,7 +163,9 @@ def test_padding_and_order_of_accounts_change_nothing(name):
     base = adl_jax.replay(adl_jax.Rounds(**fields), ALL[name]()).records
     moved = adl_jax.replay(adl_jax.Rounds(**shuffled), ALL[name]()).records
     wider = adl_jax.replay(adl_jax.Rounds(**padded), ALL[name]()).records
-    np.testing.assert_allclose(moved.haircut, base.haircut[:, order], atol=1e-9)
+    # Lots are drawn by place, so that another order of accounts draws other lots.
+    if "random_order" not in name:
+        np.testing.assert_allclose(moved.haircut, base.haircut[:, order], atol=1e-9)
     np.testing.assert_allclose(wider.haircut[:, :11], base.haircut, atol=1e-9)
     assert (wider.haircut[:, 11:] == 0).all()
     np.testing.assert_allclose(wider.concentration, base.concentration, rtol=1e-12)

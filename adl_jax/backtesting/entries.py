@@ -81,12 +81,15 @@ LEARNERS: dict[Information, tuple[str, ...]] = {
 HEADLINES = ("deficit_learner", "notional_learner")
 """The learner that speaks for each set, frozen on synthetic families
 (`experiments/families.py`) before it saw the real rounds."""
+BOTH_WAYS = ("queue", "pro_rata")
+"""Allocations that a budget stands with where accounts are; the others are compared
+under one budget (`semi_synthetic_entries`)."""
 EVERY_ALLOCATION = (
     *("full", "fixed_0.5", "rate_1.0%", "last_value", "projected_gradient"),
     *("running_mean_rate", "hindsight", *HEADLINES),
 )
-"""Severities that stand with every allocation where accounts are; who pays does not
-change how much, so that the others stand with pro-rata alone."""
+"""Severities that stand with both where accounts are; who pays does not change how
+much, so that the others stand with pro-rata alone."""
 RATES = (0.001, 0.01, 0.1)
 """Constant rates, one a decade. Several, since the best is known only afterwards."""
 
@@ -161,8 +164,8 @@ def _with_allocations(
     if event.rounds.capacity is None or name == "zero":
         return [(name, Policy(severity, ProRata()), ProRata())]
     return [
-        (f"{name}/{who}", Policy(severity, make()), make())
-        for who, make in allocations.items()
+        (f"{name}/{who}", Policy(severity, allocations[who]()), allocations[who]())
+        for who in BOTH_WAYS
         if who == "pro_rata" or name in EVERY_ALLOCATION
     ]
 
