@@ -239,8 +239,11 @@ def _run(
     inputs = world.inputs()
     start = world.start()
 
-    def act(begun: Any, state: Any, index: Index) -> tuple[Any, Any, Any, RESULTS]:
-        policy_key, traders_key = jax.random.split(jax.random.fold_in(key, index))
+    def act(
+        begun: Any, state: Any, index: Index, bits: Array
+    ) -> tuple[Any, Any, Any, RESULTS]:
+        round_key = jax.random.wrap_key_data(bits, impl=jax.random.key_impl(key))
+        policy_key, traders_key = jax.random.split(round_key)
         pending, observation = world.observe(begun, index)
         decision = decide(
             policy,
@@ -270,11 +273,14 @@ def _run(
         world_state, state, status = carry
         index, given = now
         begun, active = world.begin(world_state, given)
+        # Its bits: under `vmap` the rounds that are skipped are selected from, and a key
+        # that is selected counts as used twice.
+        bits = jax.random.key_data(jax.random.fold_in(key, index))
         if active is None:
-            after, state, done, failure = act(begun, state, index)
+            after, state, done, failure = act(begun, state, index, bits)
         else:
             after, state, done, failure = _where_active(
-                active, act, world, begun, state, index
+                active, partial(act, bits=bits), world, begun, state, index
             )
         return (after, state, first_failure(status, failure)), done
 

@@ -33,7 +33,11 @@ def leave(
     slack = 64 * jnp.finfo(haircut.dtype).eps
     gone = (haircut > 0) & (haircut >= now.profit * (1 - slack))
     sold = jnp.where(ledger.book.of_account(gone), ledger.book.size, 0)
-    return trade(ledger, sold, ledger.mark_of), gone.sum().astype(haircut.dtype)
+    # Without profit an account's entries are worth its marks; at the entries, rounding
+    # does not leave it with a debt.
+    at_entry = venue.basis == "profit"
+    price = ledger.book.entry_price if at_entry else ledger.mark_of
+    return trade(ledger, sold, price), gone.sum().astype(haircut.dtype)
 
 
 def respond(

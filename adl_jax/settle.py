@@ -136,7 +136,15 @@ def equity(ledger: Ledger, market: Market) -> PerAccount:
 
 
 def _with_book(ledger: Ledger, **changes: Any) -> Ledger:
-    return dataclasses.replace(ledger, book=dataclasses.replace(ledger.book, **changes))
+    # Not `dataclasses.replace`, which would check the book: within a round an account
+    # may owe more than it posted.
+    names = [name for name, value in changes.items() if value is not None]
+    book = eqx.tree_at(
+        lambda book: [getattr(book, name) for name in names],
+        ledger.book,
+        [changes[name] for name in names],
+    )
+    return dataclasses.replace(ledger, book=book)
 
 
 def pay_funding(ledger: Ledger, rate: PerMarket) -> Ledger:
