@@ -14,9 +14,10 @@ from adl_jax.book import Book, sum_by
 from adl_jax.liquidate import Liquidation, Shock, at_side, price_after, side_of
 from adl_jax.market import Market
 from adl_jax.messages import Observation
+from adl_jax.projection._multiplier import ratio
 from adl_jax.score import Positions
 from adl_jax.settle import Ledger, by_market
-from adl_jax.venue import Quotes, Venue
+from adl_jax.venue import Quotes, Venue, fund_capacity
 
 
 class Signals(eqx.Module):
@@ -70,11 +71,8 @@ class Round(NamedTuple):
 
 
 def fund_available(ledger: Ledger, venue: Venue) -> Scalar | PerMarket:
-    """What the fund may pay now, USD, of the fund's shape: above its floor, up to its
-    limit for a round.
-    """
-    spare = jnp.maximum(ledger.fund - venue.fund.floor * ledger.fund_peak, 0)
-    return spare if venue.fund.most is None else jnp.minimum(spare, venue.fund.most)
+    """What the fund may pay now, USD, of the fund's shape."""
+    return fund_capacity(venue.fund, ledger.fund, ledger.fund_peak)
 
 
 def paid_by_fund(
@@ -185,6 +183,7 @@ def observe(
         capacity=capacity,
         score=_foremost(book, scores, ledger.pnl),
         leverage=leverage,
+        lot_value=_lot_value(ledger, market),
         market=jnp.arange(market.num_markets),
         max_leverage=market.max_leverage,
         closeout_quantity=quantity,
@@ -206,6 +205,22 @@ def observe(
             gross=owed.sum(),
         )
     return Round(shock, liquidation, profit, offer), observation
+
+
+def _lot_value(ledger: Ledger, market: Market) -> PerAccount | None:
+    """USD of profit in a lot of each account's profitable positions, on average.
+
+    1 where there is none, since a lot is worth something.
+    """
+    if market.lot is None:
+        return None
+    book = ledger.book
+    wins = ledger.pnl > 0
+    profit = book.by_account(jnp.where(wins, ledger.pnl, 0))
+    lots = book.by_account(
+        jnp.where(wins, jnp.abs(book.size) / market.lot[book.market], 0)
+    )
+    return jnp.where(lots > 0, ratio(profit, lots), 1)
 
 
 def _root(values: PerMarket) -> PerMarket:
