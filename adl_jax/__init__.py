@@ -2,6 +2,7 @@
 
 from adl_jax import (
     allocation as allocation,
+    scenario as scenario,
     severity as severity,
     vector as vector,
     venue as venue,
