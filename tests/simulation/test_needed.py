@@ -8,9 +8,10 @@ import pytest
 import adl_jax
 from adl_jax import Book, Market, Shocks
 from adl_jax.evaluate.regret import dynamic_regret
-from adl_jax.liquidate import liquidate, margin, price_after, strike
+from adl_jax.liquidate import Shock, liquidate, margin, price_after, strike
 from adl_jax.resolve import debts_at, observe
-from adl_jax.venue import Fund, Venue, flat_margin
+from adl_jax.settle import open_ledger, withdraw
+from adl_jax.venue import Fund, Response, Venue, flat_margin
 from adl_jax.world import Reacting
 from tests.simulation.cases import stack
 
@@ -185,6 +186,35 @@ def test_dydx_example():
     # Without ADL the price of 2 is what B's debt is measured at.
     alone = run(rows, marks, rules=CONTRACTS, theta=0.0)
     np.testing.assert_allclose(alone.ledger.debt, 400)
+
+
+def test_whoever_was_closed_in_full_can_buy_everything_back():
+    rows = [(0, 500.0, 1.0, 50.0), (0, -500.0, 1.0, 100.0)]
+    marks = [(1.0, 100.0, 100.0), (2.0, 100.0, 100.0)]
+    back = Response(trades=1.0, undoes_nothing=0.0, undoes_all=1.0)
+    out = run(rows, marks, rules=CONTRACTS | {"response": back})
+    np.testing.assert_allclose(out.ledger.book.size[:2], [500, 0])
+    np.testing.assert_allclose(out.ledger.book.entry_price[0], 2)
+    np.testing.assert_allclose(equities(out)[:2], [150, 0], atol=1e-10)
+    np.testing.assert_allclose(out.ledger.outside_size[0], -500)
+    away = Response(trades=0.0, undoes_nothing=0.0, undoes_all=1.0, withdraws=1.0)
+    out = run(rows, marks, rules=CONTRACTS | {"response": away})
+    np.testing.assert_allclose(out.ledger.book.collateral[:2], [0, 0], atol=1e-10)
+    np.testing.assert_allclose(out.records.venue.solvency[0], 0, atol=1e-10)
+
+
+def test_an_account_that_owes_and_holds_nothing_is_a_debt():
+    market = Market(jnp.ones(1), jnp.ones(1), jnp.ones(1))
+    venue = Venue(flat_margin(jnp.full(1, 0.05)))
+    book = Book([0, 1, 2], [0, 0, 0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [5.0, 0.0, 9.0])
+    ledger = withdraw(open_ledger(book, market, venue), jnp.array([7.0, 0.0, 0.0]))
+    stands = margin(ledger, market, venue)
+    np.testing.assert_array_equal(stands.liquidated, [True, False, False])
+    shock = Shock(jnp.zeros(1), jnp.ones(1), jnp.ones(1))
+    done = liquidate(ledger, market, venue, shock, stands)
+    _, seen = observe(shock, done, market, venue, jnp.zeros((), jnp.int64))
+    assert seen.deficit == 2
+    assert seen.needed == 2
 
 
 def test_bitmex_example():

@@ -12,6 +12,7 @@ import pytest
 import adl_jax
 from adl_jax import RESULTS, Book, Hindsight, Market, Policy, ProRata, Queue, Shocks
 from adl_jax._types import as_dtype
+from adl_jax.allocator import RandomOrder
 from adl_jax.result import InputError
 from adl_jax.severity import Fixed
 from adl_jax.venue import Fund, Mark, Vault, Venue, flat_margin
@@ -319,8 +320,8 @@ def test_gradients_in_the_rules_equal_central_differences():
 def test_gradients_are_finite_where_a_book_is_degenerate():
     book, market, venue, shocks, _ = parts_of(3)
 
-    def total(numbers, book, market, shocks):
-        fund, theta, fee = numbers
+    def total(given, shocks):
+        (fund, theta, fee), book, market = given
         rules = dataclasses.replace(
             venue, fund=dataclasses.replace(venue.fund, balance=fund),
             liquidation_fee=fee,
@@ -332,14 +333,6 @@ def test_gradients_are_finite_where_a_book_is_degenerate():
         total = (r.executed + r.needed + r.concentration + r.venue.solvency).sum()
         return total + run.ledger.debt
 
-    both = eqx.filter_jit(
-        lambda *given: (
-            eqx.filter_grad(total)(*given),
-            eqx.filter_grad(lambda book, given: total(given[0], book, *given[1:]))(
-                dataclasses.replace(given[1]), (given[0], *given[2:])
-            ),
-        )
-    )
     fall = dataclasses.replace(shocks, log_return=jnp.full((ROUNDS, MARKETS), -0.2))
     still = dataclasses.replace(shocks, log_return=jnp.zeros((ROUNDS, MARKETS)))
     longs = jnp.abs(book.size)
@@ -357,12 +350,18 @@ def test_gradients_are_finite_where_a_book_is_degenerate():
             replace(book, size=longs * 0, collateral=jnp.zeros(ACCOUNTS)), still,
         ),
     }  # fmt: skip
-    for name, (changed, path) in cases.items():
-        for balance in (0.0, 100.0):
-            numbers = tuple(jnp.asarray(x) for x in (balance, 0.5, 0.01))
-            slopes = both(numbers, changed, market, path)
-            for leaf in jax.tree.leaves(slopes):
-                assert np.isfinite(leaf).all(), name
+    # Quiet rounds too: under `vmap` both branches of every round are differentiated.
+    slopes = eqx.filter_jit(eqx.filter_vmap(eqx.filter_grad(total)))(
+        stack([
+            (tuple(jnp.asarray(x) for x in (balance, 0.5, 0.01)), changed, market)
+            for changed, _ in cases.values()
+            for balance in (0.0, 100.0)
+        ]),
+        stack([path for _, path in cases.values() for _ in range(2)]),
+    )  # fmt: skip
+    for leaf in jax.tree.leaves(slopes):
+        for row, value in enumerate(leaf):
+            assert np.isfinite(value).all(), list(cases)[row // 2]
 
 
 def test_float32_follows_float64():
@@ -391,28 +390,19 @@ def test_float32_follows_float64():
     assert max(worst) < 1e-5
 
 
-class _Lottery(Queue):
-    """Draws the order by lot."""
-
-    def __call__(self, observation, budget, *, key):
-        scores = jax.random.uniform(key, observation.capacity.shape)
-        return super().__call__(
-            dataclasses.replace(observation, score=scores), budget, key=key
-        )
-
-
-def test_lots_are_drawn_from_the_key():
+def test_lots_are_drawn_from_the_key_one_path_or_many():
     book, market, venue, shocks, _ = parts_of(3)
-    policy = Policy(Fixed(0.4), _Lottery())
+    policy = Policy(Fixed(0.4), RandomOrder())
 
-    @eqx.filter_jit
     def haircut(key):
         run = adl_jax.simulate(key, book, market, venue, policy, shocks)
         return run.records.haircut
 
-    first, again, other = (haircut(jax.random.key(k)) for k in (3, 3, 4))
+    keys = jax.random.split(jax.random.key(3), 4)
+    first, again = (jax.jit(jax.vmap(haircut))(keys) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+    assert not np.array_equal(first[0], first[1])
+    np.testing.assert_allclose(eqx.filter_jit(haircut)(keys[1]), first[1], rtol=1e-11)
 
 
 class _Greedy(ProRata):
