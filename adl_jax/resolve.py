@@ -86,9 +86,27 @@ def paid_by_fund(
     available = fund_available(ledger, venue)
     if not ledger.fund.ndim:
         return jnp.minimum(available, debt.sum())
+    return jnp.minimum(available, _owed_by_market(ledger, debt, share))
+
+
+def _owed_by_market(ledger: Ledger, debt: PerAccount, share: PerPosition) -> PerMarket:
     parts = ledger.book.of_account(debt) * share
-    owed = by_market(ledger.book, parts, ledger.mark.shape[0])
-    return jnp.minimum(available, owed)
+    return by_market(ledger.book, parts, ledger.mark.shape[0])
+
+
+def not_paid(
+    ledger: Ledger, debt: PerAccount, share: PerPosition, paid: Scalar | PerMarket
+) -> Scalar:
+    """What `paid_by_fund` leaves of accounts' debts. USD.
+
+    Market by market, so that what funds pay in full leaves exactly nothing: a few bits
+    would be a deficit that policies learn from.
+    """
+    if not ledger.fund.ndim:
+        return jnp.maximum(debt.sum() - paid, 0)
+    rest = (_owed_by_market(ledger, debt, share) - paid).sum()
+    has_market = ledger.book.by_account(share) > 0
+    return rest + jnp.where(has_market, 0, debt).sum()
 
 
 def debts_at(liquidation: Liquidation, price: PerSide) -> PerAccount:
@@ -109,7 +127,7 @@ def unpaid_at(
     """What close-outs at a price leave owed after the fund, and what the fund pays."""
     debt = debts_at(liquidation, price)
     paid = paid_by_fund(liquidation.ledger, venue, debt, liquidation.share)
-    return jnp.maximum(debt.sum() - paid.sum(), 0), paid
+    return not_paid(liquidation.ledger, debt, liquidation.share, paid), paid
 
 
 def realised_price(liquidation: Liquidation, shock: Shock) -> PerSide:
@@ -159,7 +177,7 @@ def observe(
     # A market's own fund pays its own debts alone, which carried ones no longer are.
     spare = jnp.zeros_like(ledger.debt) if ledger.fund.ndim else spare
     carried = jnp.maximum(ledger.debt - spare, 0)
-    deficit = jnp.maximum(owed.sum() - paid.sum(), 0) + carried
+    deficit = not_paid(ledger, owed, liquidation.share, paid) + carried
 
     estimate = (
         market.impact if market.impact_estimate is None else market.impact_estimate

@@ -119,6 +119,12 @@ class Oracle:
                 owed[m] += debt * part
         return [min(self.spare(k), owed[k]) for k in range(self.count)]
 
+    @staticmethod
+    def rest(debts, paid):
+        """What is left to pay; what rounding leaves of the sums is nothing."""
+        left = sum(debts) - sum(paid)
+        return left if left > 1e-11 * sum(debts) else 0.0
+
     def average(self, slope, quantity):
         """Price of selling what longs, and buying what shorts, close, by market."""
         return [
@@ -286,7 +292,7 @@ class Oracle:
         owed = [-value[i] if insolvent[i] else 0.0 for i in everyone]
         paid = self.paid(owed, shares)
         spare = 0.0 if self.per_market else self.spare(0) - paid[0]
-        deficit = max(sum(owed) - sum(paid), 0) + max(self.debt - spare, 0)
+        deficit = self.rest(owed, paid) + max(self.debt - spare, 0)
         profit, capacity = self.capacities(under, value)
         expected, _ = self.unpaid(
             closeout, closing, shares, quantity, self.market["impact_estimate"]
@@ -469,7 +475,7 @@ class Oracle:
                 open_ |= size != q
             debts.append(max(-after, 0) if closing[i] and not open_ else 0.0)
         paid = self.paid(debts, shares)
-        return max(sum(debts) - sum(paid), 0), paid
+        return self.rest(debts, paid), paid
 
     def capacities(self, under, value):
         rules, has, caps = self.rules, [], []
