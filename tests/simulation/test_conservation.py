@@ -89,9 +89,7 @@ def steps(parts):
             ).haircut
             haircut = haircut_of(pending, contracts)
         key = jax.random.fold_in(jax.random.key(1), index)
-        after = execute(
-            pending, market, venue, haircut, contracts, key=key, keep_exposure=False
-        ).ledger
+        after = execute(pending, market, venue, haircut, contracts, key=key).ledger
         return after, stack([measure(x) for x in (struck, done.ledger, after)])
 
     world = Reacting(*parts)

@@ -15,7 +15,7 @@ from adl_jax._types import as_dtype
 from adl_jax.allocator import RandomOrder
 from adl_jax.result import InputError
 from adl_jax.severity import Fixed
-from adl_jax.venue import Fund, Mark, Vault, Venue, flat_margin
+from adl_jax.venue import Fund, Mark, Vault, Venue, flat_margin, venues
 from tests.policies import ALL
 from tests.simulation.cases import (
     ACCOUNTS,
@@ -307,6 +307,10 @@ def test_gradients_in_the_rules_equal_central_differences():
     reverse = jax.jit(jax.grad(smooth))(point)
     forward = jax.jit(jax.jacfwd(smooth))(point)
     chex.assert_trees_all_close(reverse, forward, rtol=1e-10)
+    # Batched and then differentiated, the other way round: traced alone.
+    batch = jax.tree.map(lambda x: x[None], point)
+    total = lambda points: jax.vmap(smooth)(points).sum()
+    jax.eval_shape(jax.grad(total), batch)
     for i, value in enumerate(point):
         step = 1e-5 * float(value)
         move = lambda by, i=i, value=value: loss(
@@ -388,6 +392,22 @@ def test_float32_follows_float64():
             worst.append(float(off.max() / stake))
     assert len(worst) >= 16
     assert max(worst) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["hyperliquid", "bybit", "paradex"])
+def test_a_venue_in_default_numbers_follows_the_precision_of_the_book(name):
+    # Traced, not run: strict promotion refuses any float64 that is left.
+    book, market, _, shocks, policy = as_dtype(parts_of(3), np.float32)
+    venue = venues[name](np.full(MARKETS, 20.0), fund=10.0)
+    assert venue.liquidation_fee.dtype == np.float64
+    shapes = eqx.filter_eval_shape(
+        lambda *parts: (lambda run: (run.records, run.ledger))(
+            adl_jax.simulate(KEY, *parts)
+        ),
+        *(book, market, venue, policy, shocks),
+    )
+    for leaf in jax.tree.leaves(shapes):
+        assert leaf.dtype in (np.float32, np.int64)
 
 
 def test_lots_are_drawn_from_the_key_one_path_or_many():
