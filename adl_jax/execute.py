@@ -124,7 +124,6 @@ def execute(
     contracts: PerPosition | None,
     *,
     key: Key,
-    keep_exposure: bool,
 ) -> Executed:
     """Carries a decision out and closes the round's accounts.
 
@@ -191,13 +190,14 @@ def execute(
         revenue=ledger.revenue,
         unpaid=ledger.debt,
         solvency=equity(ledger, market).sum(),
+        largest_haircut=jnp.max(haircut, initial=0),
         beyond_profit=jnp.maximum(haircut - now.profit, 0).sum(),
         unhedged=jnp.abs(closed.exposure).sum(),
         touched=count(touched(now, haircut, contracts)),
         left=gone,
         open_interest=(jnp.abs(ledger.book.size) * ledger.mark_of).sum(),
         cash=total_cash(ledger),
-        exposure=closed.exposure if keep_exposure else None,
+        exposure=closed.exposure,
     )
     return Executed(ledger, needed, carried - spare, haircut, record)
 

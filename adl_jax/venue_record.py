@@ -26,7 +26,8 @@ class VenueRecord(eqx.Module):
         back, or kept by the fund.
     - `fund`, `vault_equity`, `revenue`, `unpaid`: at the end of the round.
     - `solvency`: sum of the accounts' equity, (2), at the end.
-    - `beyond_profit`: haircuts above the winners' profit.
+    - `largest_haircut`, `beyond_profit`: the largest of one account, and the sum above the
+        winners' profit.
     - `unhedged`: absolute change of accounts' net notional by ADL, summed; and
         `exposure`: shape `(accounts,)`, by account, signed; `None` where not kept.
     - `touched`, `left`: numbers of accounts that paid, and of winners that closed
@@ -56,6 +57,7 @@ class VenueRecord(eqx.Module):
     revenue: Scalar
     unpaid: Scalar
     solvency: Scalar
+    largest_haircut: Scalar
     beyond_profit: Scalar
     unhedged: Scalar
     touched: Scalar

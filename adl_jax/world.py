@@ -59,7 +59,6 @@ class AbstractWorld(eqx.Module, Generic[State, Begun, Pending]):
         decision: Decision,
         *,
         key: Key,
-        keep_haircuts: bool,
     ) -> tuple[State, Record]:
         """Carries the decision out."""
 
@@ -105,12 +104,12 @@ class Past(AbstractWorld[None, Any, Outcome]):
         decision: Decision,
         *,
         key: Key,
-        keep_haircuts: bool,
     ) -> tuple[None, Record]:
         """Compares with what was needed."""
         del key
-        done = record(observation, decision, pending, jnp.zeros_like(pending.needed))
-        return None, done if keep_haircuts else dataclasses.replace(done, haircut=None)
+        return None, record(
+            observation, decision, pending, jnp.zeros_like(pending.needed)
+        )
 
     def rest(self, begun: Any, like: Record) -> tuple[None, Record]:
         """Never asked."""
@@ -176,7 +175,6 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
         decision: Decision,
         *,
         key: Key,
-        keep_haircuts: bool,
     ) -> tuple[Ledger, Record]:
         """Carries the decision out and records it."""
         haircut = decision.haircut
@@ -190,7 +188,6 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
             haircut,
             decision.contracts,
             key=key,
-            keep_exposure=keep_haircuts,
         )
         decision = decision._replace(
             executed=haircut.sum(),
@@ -198,10 +195,7 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
             concentration=jnp.max(ratio(haircut, pending.profit), initial=0),
         )
         kept = record(observation, decision, Outcome(done.needed), done.carried)
-        kept = dataclasses.replace(kept, venue=done.record)
-        if not keep_haircuts:
-            kept = dataclasses.replace(kept, haircut=None)
-        return done.ledger, kept
+        return done.ledger, dataclasses.replace(kept, venue=done.record)
 
     def rest(self, begun: Struck, like: Record) -> tuple[Ledger, Record]:
         """The marks have moved, and nothing else; `capacity_total` is not added up."""
