@@ -33,6 +33,11 @@ from adl_jax.messages import (
     Record as Record,
     Trajectory as Trajectory,
 )
+from adl_jax.monte_carlo import (
+    Results as Results,
+    monte_carlo as monte_carlo,
+    read_results as read_results,
+)
 from adl_jax.policy import (
     AbstractPolicy as AbstractPolicy,
     Hindsight as Hindsight,

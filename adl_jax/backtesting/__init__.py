@@ -6,7 +6,6 @@ from adl_jax.backtesting.entries import (
     Origin as Origin,
     Role as Role,
     entries as entries,
-    fingerprint as fingerprint,
     semi_synthetic_entries as semi_synthetic_entries,
 )
 from adl_jax.backtesting.permutation import (
@@ -21,3 +20,4 @@ from adl_jax.backtesting.score import (
     WEIGHTS as WEIGHTS,
     Score as Score,
 )
+from adl_jax.fingerprint import fingerprint as fingerprint

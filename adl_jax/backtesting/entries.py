@@ -2,14 +2,6 @@
 
 import dataclasses
 import enum
-import hashlib
-import json
-from collections.abc import Callable
-from typing import Any
-
-import equinox as eqx
-import jax
-import numpy as np
 
 from adl_jax.allocator import AbstractAllocation, ProRata, allocations
 from adl_jax.evaluate.bounds import path_variation
@@ -119,30 +111,6 @@ def semi_synthetic_entries() -> list[Entry]:
         )
         for name, make in allocations.items()
     ]
-
-
-def fingerprint(policy: AbstractPolicy) -> str:
-    """Twelve hexadecimal digits that change with a policy's parts and numbers."""
-    text = json.dumps(_described(policy), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _described(part: Any) -> Any:
-    if isinstance(part, eqx.Module):
-        fields = {
-            field.name: _described(getattr(part, field.name))
-            for field in dataclasses.fields(part)
-        }
-        return {"class": type(part).__name__, **fields}
-    if isinstance(part, tuple):
-        return [_described(one) for one in part]
-    if isinstance(part, Callable):
-        # The same function in another process has another address.
-        return f"{part.__module__}.{part.__qualname__}"
-    if isinstance(part, jax.Array):
-        # The same configuration in float32 and in float64 is one configuration.
-        return np.asarray(part, np.float32).tolist()
-    return repr(part)
 
 
 def _published(event: Event) -> list[Entry]:

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from adl_jax._types import PerRound
-from adl_jax.backtesting.entries import Entry, Role, fingerprint
+from adl_jax.backtesting.entries import Entry, Role
 from adl_jax.backtesting.permutation import OrderDistribution, order_distribution
 from adl_jax.evaluate import diagnostics, regret
 from adl_jax.evaluate.loss import empirical
 from adl_jax.event import Event
+from adl_jax.fingerprint import fingerprint
 from adl_jax.loop import replay
 from adl_jax.messages import Information, Trajectory
 from adl_jax.result import RESULTS

@@ -1,0 +1,123 @@
+"""What a Monte Carlo run returns: rows, in memory or in a folder."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from adl_jax.monte_carlo.store import MANIFEST
+from adl_jax.result import InputError
+
+
+class Results:
+    """Rows of a run, one for each scenario and policy (`rows.COLUMNS`).
+
+    **Arguments:** `tables`: in memory; or `folder`: where the files are. Rows of a folder
+    are read when they are asked for, a column at a time if that is all that is asked.
+
+    **Example:**
+
+    ```python
+    >>> import jax, adl_jax
+    >>> from adl_jax.scenario import scenarios
+    >>> policy = adl_jax.Policy(adl_jax.severity.Fixed(1), adl_jax.ProRata())
+    >>> results = adl_jax.monte_carlo(
+    ...     jax.random.key(0), scenarios["calm"](num_accounts=60), {"all": policy}, 4
+    ... )
+    >>> print(results.column("unpaid")["all"].sum())
+    0.0
+
+    ```
+    """
+
+    def __init__(
+        self,
+        *,
+        tables: list[pa.Table] | None = None,
+        folder: Path | None = None,
+        manifest: dict[str, Any] | None = None,
+    ):
+        """Remembers where the rows are."""
+        self._tables, self.folder = tables, folder
+        self.manifest = manifest or {}
+
+    @property
+    def policies(self) -> list[str]:
+        """Names, in the order they ran."""
+        return list(self.manifest["policies"])
+
+    @property
+    def num_scenarios(self) -> int:
+        """How many scenarios there are."""
+        return int(self.manifest["num_scenarios"])
+
+    def to_arrow(self, columns: list[str] | None = None) -> pa.Table:
+        """All rows, or the given columns of them, sorted by scenario."""
+        if self._tables is not None:
+            table = pa.concat_tables(self._tables)
+            return table if columns is None else table.select(columns)
+        assert self.folder is not None
+        # Not `rows-*`: a file with another name is not one of ours.
+        files = sorted(self.folder.glob("rows-" + "[0-9]" * 12 + ".parquet"))
+        return ds.dataset(files, format="parquet").to_table(columns=columns)
+
+    def to_pandas(self, columns: list[str] | None = None) -> pd.DataFrame:
+        """The same as a data frame."""
+        return self.to_arrow(columns).to_pandas()
+
+    def to_xarray(self) -> Any:
+        """Variables over `scenario` and `policy`; needs the package xarray."""
+        import xarray as xr
+
+        frame = self.to_pandas()
+        frame["policy"] = frame["policy"].astype(str)
+        return xr.Dataset.from_dataframe(frame.set_index(["scenario", "policy"]))
+
+    def column(self, name: str) -> dict[str, np.ndarray]:
+        """A column of every policy, in float64 and in the order of the scenarios."""
+        table = self.to_arrow(["policy", name])
+        values = table[name].to_numpy().astype(np.float64)
+        count = len(self.policies)
+        return {policy: values[i::count] for i, policy in enumerate(self.policies)}
+
+    def columns(self, names: list[str]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        """Several columns, one at a time."""
+        for name in names:
+            yield name, self.column(name)
+
+    def __repr__(self) -> str:
+        """Sizes and policies."""
+        return (
+            f"Results({self.num_scenarios:,} scenarios, policies "
+            f"{', '.join(self.policies)}"
+            f"{'' if self.folder is None else f', in {self.folder}'})"
+        )
+
+
+def read_results(folder: Path | str) -> Results:
+    """Opens the folder of a run.
+
+    **Raises:** `InputError` where it holds no run, or one that is not finished.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{folder}: holds no run ({MANIFEST} is missing)")
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    size, count = manifest["batch_size"], manifest["num_scenarios"]
+    missing = [
+        first
+        for first in range(0, count, size)
+        if not (folder / f"rows-{first:012d}.parquet").is_file()
+    ]
+    if missing:
+        raise InputError(
+            f"{folder}: {len(missing)} of {-(-count // size)} batches are missing, the "
+            f"first from scenario {missing[0]}; fix: --resume"
+        )
+    return Results(folder=folder, manifest=manifest)

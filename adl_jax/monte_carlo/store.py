@@ -1,0 +1,174 @@
+"""A run's folder: a manifest, and one Parquet file a batch, each whole or not there."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from adl_jax.monte_carlo.rows import COLUMNS
+from adl_jax.result import InputError
+from adl_jax.tables import written_whole
+
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+_WHOLE = {"scenario": pa.int64(), "status": pa.int32()}
+
+
+def schema(dtype: Any) -> pa.Schema:
+    """Columns of a run's files: scenario, policy, and those of `COLUMNS`."""
+    number = pa.from_numpy_dtype(np.dtype(dtype))
+    fields = [
+        pa.field("scenario", pa.int64()),
+        pa.field("policy", pa.dictionary(pa.int16(), pa.string())),
+    ]
+    fields += [pa.field(name, _WHOLE.get(name, number)) for name in COLUMNS]
+    return pa.schema(fields)
+
+
+def as_table(
+    first: int, rows: dict[str, dict[str, np.ndarray]], dtype: Any
+) -> pa.Table:
+    """Rows of a batch, scenario by scenario and in each policy by policy."""
+    names = list(rows)
+    count = len(next(iter(rows[names[0]].values())))
+    scenario = np.repeat(np.arange(first, first + count), len(names))
+    policy = pa.DictionaryArray.from_arrays(
+        pa.array(np.tile(np.arange(len(names), dtype=np.int16), count)), names
+    )
+    columns = {"scenario": scenario, "policy": policy}
+    for column in COLUMNS:
+        stacked = np.stack([rows[name][column] for name in names], axis=1)
+        columns[column] = stacked.reshape(-1)
+    return pa.table(columns, schema=schema(dtype))
+
+
+class Store:
+    """A folder that holds a run; every file is written under another name and renamed.
+
+    **Arguments:** `folder`; `identity`: what the run is (configuration, seed, versions,
+    batch size); `resume`: whether to go on with what is there. An empty folder starts
+    fresh either way. `waits`: for the processes that share a folder with one that starts
+    the run.
+
+    **Raises:** `InputError` where the folder holds something else, another run, or a file
+    that is not whole, and where it is to be resumed and is not asked to be.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        identity: dict[str, Any],
+        *,
+        resume: bool,
+        waits: bool = False,
+    ):
+        """Checks the folder and writes the manifest."""
+        self.folder = folder
+        if waits:
+            _wait_for(folder / MANIFEST)
+        there = read_manifest(folder)
+        if there is None:
+            _require_empty(folder)
+            with written_whole(folder / MANIFEST) as temporary:
+                text = json.dumps(identity, indent=2, sort_keys=True, allow_nan=False)
+                temporary.write_text(text + "\n", encoding="utf-8")
+            return
+        if not (resume or waits):
+            raise InputError(
+                f"{folder}: holds a run already; fix: --resume to go on with it, or "
+                "another --out"
+            )
+        changed = _differences(there, identity)
+        if changed:
+            raise InputError(
+                f"{folder}: holds another run, which differs in {'; '.join(changed)}; "
+                "fix: run with what it was started with, or choose another --out"
+            )
+        if not waits:
+            for left_over in folder.glob(".rows-*"):
+                # What a killed process was writing; never read, and written again.
+                left_over.unlink()
+
+    def path(self, first: int) -> Path:
+        """The file of the batch that starts with scenario `first`."""
+        return self.folder / f"rows-{first:012d}.parquet"
+
+    def has(self, first: int, count: int, policies: int) -> bool:
+        """Whether a batch is there.
+
+        **Raises:** `InputError` where its file is not whole.
+        """
+        path = self.path(first)
+        if not path.exists():
+            return False
+        try:
+            rows = pq.read_metadata(path).num_rows
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(
+                f"{path}: not a whole Parquet file ({str(error).splitlines()[0]}); fix: "
+                "delete it, and --resume computes its scenarios again"
+            ) from error
+        if rows != count * policies:
+            raise InputError(
+                f"{path}: has {rows} rows, not {count * policies}; fix: delete it, and "
+                "--resume computes its scenarios again"
+            )
+        return True
+
+    def write(self, first: int, table: pa.Table) -> None:
+        """Writes a batch."""
+        with written_whole(self.path(first)) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def note(self, name: str, values: dict[str, Any]) -> None:
+        """Writes a JSON file beside the rows: what is measured, not what is computed."""
+        with written_whole(self.folder / name) as temporary:
+            text = json.dumps(values, indent=2, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What a folder's run is; `None` where there is none."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); fix: choose another --out"
+        ) from error
+
+
+def _wait_for(path: Path, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > end:
+            raise InputError(
+                f"{path}: not there after {seconds:.0f} s; fix: start process 0, which "
+                "writes it, on the same folder"
+            )
+        time.sleep(0.05)
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; fix: choose another --out")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            f"{folder}: not empty, and no run of ours; fix: choose another --out"
+        )
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    here = json.loads(json.dumps(here))
+    return [
+        f"{name} ({there.get(name)!r} there, {here.get(name)!r} now)"[:200]
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
+    ]
