@@ -1,0 +1,86 @@
+"""`adl-jax simulate` as a user runs it."""
+
+import json
+import re
+
+import jax
+import pytest
+from typer.testing import CliRunner
+
+from adl_jax import read_results
+from adl_jax.cli import app
+
+
+@pytest.fixture(autouse=True)
+def keeps_settings(monkeypatch):
+    """The command sets jax up for itself; here the devices exist already."""
+    before = jax.config.values["jax_enable_x64"]
+    monkeypatch.setattr("os.cpu_count", lambda: jax.config.jax_num_cpu_devices)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+CONFIGURATION = """
+scenarios = 6
+dtype = "float64"
+
+[book]
+accounts = 60
+
+[[policies]]
+name = "half"
+severity = "fixed"
+severity_parameters = { severity = 0.5 }
+"""
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    path = tmp_path / "crash.toml"
+    path.write_text(CONFIGURATION)
+    return str(path)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["simulate", *map(str, arguments)])
+
+
+def test_a_table_is_printed_and_rows_are_kept(configuration, tmp_path):
+    out = tmp_path / "run"
+    result = run(configuration, "--out", out, "--batch-size", 4)
+    assert result.exit_code == 0, result.output
+    assert "half" in result.output
+    assert "6 scenarios" in result.output
+    results = read_results(out)
+    assert results.policies == ["zero", "half"]
+    assert results.manifest["configuration"]["scenarios"] == 6
+
+    again = run(configuration, "--out", out)
+    assert again.exit_code == 2
+    assert "holds a run already" in again.output
+    resumed = run(configuration, "--out", out, "--resume", "--format", "json")
+    assert resumed.exit_code == 0, resumed.output
+    figures = json.loads(resumed.stdout)["figures"]
+    means = {
+        row["policy"]: row["value"]
+        for row in figures
+        if row["figure"] == "executed_mean_usd"
+    }
+    column = results.column("executed")
+    assert means == {
+        name: pytest.approx(values.mean()) for name, values in column.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("no_such_thing",), "no_such_thing"),
+        (("default", "--resume"), "give --out"),
+    ],
+)
+def test_bad_input_is_one_clear_error(arguments, says):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert re.search(says, result.output)
+    assert "Traceback" not in result.output
