@@ -37,7 +37,7 @@ from adl_jax.monte_carlo import (
     Results as Results,
     monte_carlo as monte_carlo,
     read_results as read_results,
-    summarise as monte_carlo_summary,
+    summarise as summarise,
 )
 from adl_jax.policy import (
     AbstractPolicy as AbstractPolicy,

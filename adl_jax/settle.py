@@ -124,6 +124,7 @@ def holdings_value(ledger: Ledger, market: Market) -> PerAccount | None:
     holdings = ledger.book.holdings
     if holdings is None:
         return None
+    assert ledger.asset_price is not None
     assert market.asset_haircut is not None
     return holdings @ (ledger.asset_price * (1 - market.asset_haircut))
 

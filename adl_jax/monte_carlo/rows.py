@@ -67,6 +67,7 @@ def scenario_row(
     fall = jnp.log(done.mark[-1] / market.mark)[book.market]
     weight = jnp.abs(book.size) * market.mark[book.market]
     dtype = interest.dtype
+    assert records.concentration is not None
     error = jnp.abs(done.cash - done.cash[0]).max()
     return {
         "fall": ratio((weight * fall).sum(), interest),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from adl_jax._types import Key
@@ -131,7 +132,7 @@ def _check(
     num_scenarios: int,
     batch_size: int | None,
 ) -> None:
-    if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key):
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         raise InputError("monte_carlo: give a typed key, jax.random.key(seed)")
     if not policies:
         raise InputError("monte_carlo: give at least one policy")

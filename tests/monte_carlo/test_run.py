@@ -349,3 +349,7 @@ def test_results_come_as_frames(whole):
     assert len(frame) == 33
     assert list(frame["scenario"].iloc[:4]) == [0, 0, 0, 1]
     assert "11 scenarios" in repr(whole)
+    data = whole.to_xarray()
+    assert data.sizes == {"scenario": 11, "policy": 3}
+    alone = whole.column("unpaid")["queue"]
+    np.testing.assert_array_equal(data["unpaid"].sel(policy="queue"), alone)
