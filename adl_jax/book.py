@@ -97,6 +97,15 @@ class Book(eqx.Module):
             values, self.account, self.num_accounts, indices_are_sorted=True
         )
 
+    def by_owner(self, values: PerAccount, num_owners: int) -> Float[Array, " owners"]:
+        """Sums over each legal owner's accounts: who pays, seen through its accounts.
+
+        **Raises:** `InputError` where the book does not know its owners.
+        """
+        if self.owner is None:
+            raise InputError("Book.owner is not given: say whose each account is")
+        return jax.ops.segment_sum(values, self.owner, num_owners)
+
     def of_account(self, values: Shaped[Array, "accounts *rest"]) -> Array:
         """Each position's account's value, `(accounts, ...)` to `(positions, ...)`."""
         return values if self.one_position_each else values[self.account]

@@ -1,5 +1,7 @@
 """Books: what is refused, and derived amounts against loops over positions."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -197,3 +199,18 @@ def test_dtype_follows_the_collateral_and_prices():
         book = Book(**cast)
         assert book.equity(jnp.ones(3, dtype)).dtype == dtype
     assert Book([0], [0], [1], [2], [3]).collateral.dtype == jnp.float64
+
+
+def test_owners_add_up_their_accounts():
+    book = Book(
+        account=[0, 1, 2],
+        market=[0, 0, 0],
+        size=[1.0, -2.0, 1.0],
+        entry_price=[10.0, 10.0, 10.0],
+        collateral=[5.0, 6.0, 7.0],
+        owner=[1, 0, 1],
+    )
+    np.testing.assert_array_equal(book.by_owner(book.collateral, 2), [6.0, 12.0])
+    alone = dataclasses.replace(book, owner=None)
+    with pytest.raises(InputError, match=r"Book.owner is not given"):
+        alone.by_owner(book.collateral, 2)
