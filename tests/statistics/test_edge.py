@@ -8,6 +8,7 @@ import pytest
 
 from adl_jax import statistics
 from adl_jax.result import InputError
+from adl_jax.statistics import bootstrap
 from adl_jax.statistics._edge import one_row
 
 
@@ -152,3 +153,26 @@ def test_a_million_scenarios_take_seconds_and_little_memory(every, million):
     assert taken < 5
     # The samples are 8 MB: a few copies and a batch of resamples, not a resample of all.
     assert peak < 15 * million.nbytes
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_degenerate_samples_have_finite_ordered_intervals(seed, monkeypatch):
+    """Ties, huge and tiny numbers, few scenarios: no warning and no NaN."""
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
+    draw = np.random.default_rng(seed)
+    count = int(draw.integers(2, 30))
+    values = draw.choice([0, 0, 0, 0.1, 1, -5, 1e9], count)
+    weights = draw.choice([0, 0, 1e-300, 1, 1e5], count)
+    weights[0] = 1e-300
+    nested = draw.choice([0, 0, 1, 2, 1e6], (count, 2))
+    for found in (
+        statistics.paired_difference(values, draw.permutation(values)),
+        statistics.value_at_risk(values, 0.9),
+        statistics.expected_shortfall(values, 0.9),
+        statistics.weighted_mean(values, weights),
+        statistics.weighted_mean(values, weights, self_normalised=True),
+        statistics.weighted_quantile(values, weights, 0.9),
+        *statistics.variance_parts(nested),
+    ):
+        assert np.isfinite([found.value, found.standard_error]).all()
+        assert -np.inf < found.low <= found.high < np.inf
