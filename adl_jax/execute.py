@@ -188,6 +188,7 @@ def execute(
         fund=ledger.fund.sum(),
         vault_equity=ledger.vault_cash + ledger.vault_size @ ledger.mark,
         revenue=ledger.revenue,
+        profit_closed=ledger.profit_closed,
         unpaid=ledger.debt,
         solvency=equity(ledger, market).sum(),
         largest_haircut=jnp.max(haircut, initial=0),

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
 from adl_jax.book import Book, sum_by
 from adl_jax.market import Market
+from adl_jax.score import Positions
 from adl_jax.settle import (
     Ledger,
     charge,
@@ -114,6 +115,23 @@ def margin(ledger: Ledger, market: Market, venue: Venue) -> Margin:
     maintenance = book.by_account(needed)
     # Margin of nothing is 0: an account without positions is liquidated where it owes.
     return Margin(notional, value, maintenance, value < maintenance)
+
+
+def position_scores(
+    ledger: Ledger, venue: Venue, value: PerAccount, maintenance: PerAccount
+) -> PerPosition:
+    """The venue's rank of every position, from its account's equity and margin in USD."""
+    book = ledger.book
+    return venue.score(
+        Positions(
+            size=book.size,
+            entry_price=book.entry_price,
+            mark=ledger.mark_of,
+            balance=book.of_account(book.collateral),
+            account_value=book.of_account(value),
+            maintenance=book.of_account(maintenance),
+        )
+    )
 
 
 def by_side(book: Book, size: PerPosition, num_markets: int) -> PerSide:

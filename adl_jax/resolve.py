@@ -11,11 +11,17 @@ from jaxtyping import Array, Int
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
 from adl_jax.allocation import haircut_cap
 from adl_jax.book import Book, sum_by
-from adl_jax.liquidate import Liquidation, Shock, at_side, price_after, side_of
+from adl_jax.liquidate import (
+    Liquidation,
+    Shock,
+    at_side,
+    position_scores,
+    price_after,
+    side_of,
+)
 from adl_jax.market import Market
 from adl_jax.messages import Observation
 from adl_jax.projection._multiplier import ratio
-from adl_jax.score import Positions
 from adl_jax.settle import Ledger, by_market
 from adl_jax.venue import Quotes, Venue, fund_capacity
 
@@ -191,7 +197,7 @@ def observe(
     notional = book.by_account(jnp.abs(book.size) * ledger.mark_of)
     value = liquidation.equity
     leverage = jnp.where(value > 0, notional / jnp.where(value > 0, value, 1), 0)
-    scores = _scores(liquidation, venue)
+    scores = position_scores(ledger, venue, value, liquidation.maintenance)
     free = jnp.maximum(shock.depth[:, None] - ledger.taken, 0).min(axis=1)
     seen = (index + 1).astype(ledger.mark.dtype)
     observation = Observation(
@@ -245,20 +251,6 @@ def _root(values: PerMarket) -> PerMarket:
     """The square root, with a derivative of 0 at 0."""
     some = values > 0
     return jnp.where(some, jnp.sqrt(jnp.where(some, values, 1)), 0)
-
-
-def _scores(liquidation: Liquidation, venue: Venue) -> PerPosition:
-    ledger, book = liquidation.ledger, liquidation.ledger.book
-    return venue.score(
-        Positions(
-            size=book.size,
-            entry_price=book.entry_price,
-            mark=ledger.mark_of,
-            balance=book.of_account(book.collateral),
-            account_value=book.of_account(liquidation.equity),
-            maintenance=book.of_account(liquidation.maintenance),
-        )
-    )
 
 
 def _foremost(book: Book, score: PerPosition, pnl: PerPosition) -> PerAccount:

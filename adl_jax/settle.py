@@ -33,6 +33,7 @@ class Ledger(eqx.Module):
     - `sold`: shape `(markets,)`, contracts sold net in the last round, for permanent
         impact.
     - `taken`: shape `(markets, 2)`, depth that has not come back yet, by side.
+    - `profit_closed`: shape `()`, profit that a pool's limit has closed so far.
     - `squares`: shape `(markets,)`, sum of squared log returns so far.
     - `asset_price`: shape `(assets,)`, of other collateral; `None` without any.
     """
@@ -50,6 +51,7 @@ class Ledger(eqx.Module):
     debt: Scalar
     sold: PerMarket
     taken: PerSide
+    profit_closed: Scalar
     squares: PerMarket
     asset_price: Float[Array, " assets"] | None
 
@@ -84,6 +86,7 @@ def open_ledger(book: Book, market: Market, venue: Venue) -> Ledger:
         debt=zero,
         sold=zeros,
         taken=jnp.zeros((market.num_markets, 2), dtype),
+        profit_closed=zero,
         squares=zeros,
         asset_price=market.asset_price,
     )
@@ -276,6 +279,20 @@ def pay_from_fund(ledger: Ledger, amount: Scalar | PerMarket) -> Ledger:
     """The fund pays debt. `amount` has the fund's shape."""
     return dataclasses.replace(
         ledger, fund=ledger.fund - amount, debt=ledger.debt - amount.sum()
+    )
+
+
+def pool_pays(ledger: Ledger, amount: Scalar | PerMarket, profit: Scalar) -> Ledger:
+    """The pool pays profit that whoever is outside has paid out.
+
+    **Arguments:** `amount`: USD, of the fund's shape, at most the fund; `profit`: shape
+    `()`, USD of profit that was closed.
+    """
+    return dataclasses.replace(
+        ledger,
+        fund=ledger.fund - amount,
+        outside_cash=ledger.outside_cash + amount.sum(),
+        profit_closed=ledger.profit_closed + profit,
     )
 
 

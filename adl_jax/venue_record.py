@@ -25,6 +25,7 @@ class VenueRecord(eqx.Module):
     - `paid_by_fund`, `refunded`, `surplus`: to debts by the fund; raised in vain and given
         back, or kept by the fund.
     - `fund`, `vault_equity`, `revenue`, `unpaid`: at the end of the round.
+    - `profit_closed`: profit that a pool's limit has closed so far.
     - `solvency`: sum of the accounts' equity, (2), at the end.
     - `largest_haircut`, `beyond_profit`: the largest of one account, and the sum above the
         winners' profit.
@@ -56,6 +57,7 @@ class VenueRecord(eqx.Module):
     vault_equity: Scalar
     revenue: Scalar
     unpaid: Scalar
+    profit_closed: Scalar
     solvency: Scalar
     largest_haircut: Scalar
     beyond_profit: Scalar

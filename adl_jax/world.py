@@ -17,6 +17,7 @@ from adl_jax.liquidate import Margin, Shock, liquidate, margin, price_after, str
 from adl_jax.market import Market, Shocks
 from adl_jax.messages import Observation, Outcome, Record
 from adl_jax.projection._multiplier import ratio
+from adl_jax.relieve import relieve_pool
 from adl_jax.resolve import Offer, Round, observe
 from adl_jax.rounds import Rounds
 from adl_jax.settle import Ledger, open_ledger, total_cash
@@ -154,6 +155,8 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
         open.
         """
         ledger = strike(state, self.market, self.venue, now)
+        if self.venue.pool is not None:
+            ledger = relieve_pool(ledger, self.market, self.venue, now)
         stands = margin(ledger, self.market, self.venue)
         active = stands.liquidated.any() | (ledger.debt > 0)
         return Struck(ledger, now, stands), active
@@ -210,6 +213,7 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
             fund=ledger.fund.sum(),
             vault_equity=ledger.vault_cash + ledger.vault_size @ mark,
             revenue=ledger.revenue,
+            profit_closed=ledger.profit_closed,
             solvency=begun.margin.equity.sum(),
             open_interest=begun.margin.notional.sum(),
             cash=total_cash(ledger),

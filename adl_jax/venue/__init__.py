@@ -33,6 +33,7 @@ from adl_jax.venue.margin import (
     liquidation_price as liquidation_price,
 )
 from adl_jax.venue.pool import (
+    PoolLimit as PoolLimit,
     capped_profit as capped_profit,
     order_rejected as order_rejected,
     profit_factor as profit_factor,

@@ -12,6 +12,7 @@ from adl_jax.venue.close_price import AbstractClosePrice, Bankruptcy
 from adl_jax.venue.fund import Fund, Vault
 from adl_jax.venue.liquidation import AbstractLiquidation, Full
 from adl_jax.venue.margin import MarginTiers
+from adl_jax.venue.pool import PoolLimit
 from adl_jax.venue.response import Response
 
 
@@ -35,6 +36,8 @@ class Venue(eqx.Module):
     - `margin_to_fund`: shape `()`, share of what a fully liquidated account has left that
         the fund keeps.
     - `fund`, `vault`: the layers before ADL; no vault if not given.
+    - `pool`: a limit on what a side's profit may be of the fund, `PoolLimit`; none if not
+        given.
     - `settlement`: `"pnl"`: winners lose profit and keep their positions; `"contracts"`:
         winners close contracts at `close_price`.
     - `close_price`: in `contracts`, an `AbstractClosePrice`.
@@ -64,6 +67,7 @@ class Venue(eqx.Module):
     # default on import.
     fund: Fund = eqx.field(default_factory=Fund)
     vault: Vault | None = None
+    pool: PoolLimit | None = None
     close_price: AbstractClosePrice = Bankruptcy()
     largest_haircut: Scalar = eqx.field(default=1.0, converter=as_float)
     equity_floor: Scalar | None = eqx.field(

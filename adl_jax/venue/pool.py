@@ -6,13 +6,42 @@ Source: gmx-io/gmx-synthetics, contracts/adl/AdlUtils.sol and exchange/AdlHandle
 single-token pools 0.95 and 0.90, synthetic 0.55 and 0.50 (config/markets.ts, 00172c0).
 """
 
+import equinox as eqx
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
-from adl_jax._types import Scalar
+from adl_jax._types import Scalar, as_float, check_range
+from adl_jax.result import InputError
 
 
 Amounts = Float[Array, "..."]
+
+
+class PoolLimit(eqx.Module):
+    """When a side's profit is closed, and down to what.
+
+    **Arguments:** shape `()`, profit over the pool's value, in [0, 1).
+
+    - `most`: above it, profit closes. GMX: 0.95 for single-token pools, 0.55 for
+        synthetic markets.
+    - `target`: what it comes down to, at most `most`. GMX lets no order take it below
+        0.90 and 0.50.
+    """
+
+    most: Scalar = eqx.field(default=0.55, converter=as_float)
+    target: Scalar = eqx.field(default=0.50, converter=as_float)
+
+    def __check_init__(self):
+        """Refuses a target above the limit."""
+        for name in ("most", "target"):
+            check_range(f"PoolLimit.{name}", getattr(self, name), 0, 0.999)
+        known = not isinstance(self.most, Tracer) and not isinstance(self.target, Tracer)
+        if known and self.target > self.most:
+            raise InputError(
+                f"PoolLimit.target is {self.target}, above most = {self.most}: give at "
+                "most that"
+            )
 
 
 def profit_factor(profit: Amounts, pool: Amounts) -> Amounts:

@@ -140,7 +140,7 @@ def test_facts_and_presets_are_the_same_venues():
 
 def test_weak_evidence_is_marked():
     incomplete = {name for name, row in FACTS.items() if row["incomplete"] == "yes"}
-    assert incomplete == {"okx", "bitget", "gmx"}
+    assert incomplete == {"okx", "bitget"}
     assert {row["incomplete"] for row in FACTS.values()} == {"yes", "no"}
 
 
