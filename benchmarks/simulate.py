@@ -7,6 +7,7 @@ real venue's size over many scenarios. Run alone: `python benchmarks/simulate.py
 
 import argparse
 import importlib.util
+import os
 import resource
 import time
 from importlib.metadata import version
@@ -20,6 +21,7 @@ if importlib.util.find_spec("lrvx"):
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 from timing import timed, write_report
 
 import adl_jax
@@ -106,12 +108,22 @@ def one_path(policy):
 
 
 def over(run, how):
-    """The same over paths: `vmap`, or one path after another (`map`)."""
+    """The same over paths: `vmap`; one path after another (`map`); or so on every core,
+    as `monte_carlo` does it (`split`).
+    """
 
     def all_paths(book, market, venue, log_returns):
         one = lambda log_return: run(book, market, venue, log_return)
-        batched = jax.vmap(one) if how == "vmap" else lambda x: jax.lax.map(one, x)
-        return batched(log_returns)
+        if how == "vmap":
+            return jax.vmap(one)(log_returns)
+        after_another = lambda x: jax.lax.map(one, x)
+        if how == "map":
+            return after_another(log_returns)
+        mesh = Mesh(np.array(jax.local_devices()), ("path",))
+        along = PartitionSpec("path")
+        return jax.shard_map(
+            after_another, mesh=mesh, in_specs=along, out_specs=along, check_vma=False
+        )(log_returns)
 
     return all_paths
 
@@ -156,7 +168,8 @@ def quiet(repeats):
     book_of = crowd(2_000, leverage=(1.0, 2.0))
     moves = falls(100, 100, 1, mean=0, spread=0.002)
     rows = [
-        measure("pro_rata", book_of, moves, how, repeats) for how in ("map", "vmap")
+        measure("pro_rata", book_of, moves, how, repeats)
+        for how in ("map", "vmap", "split")
     ]
     for row in rows:
         row["times_dex_sim"] = row["account_steps_a_second"] / DEX_SIM
@@ -164,15 +177,18 @@ def quiet(repeats):
 
 
 def crash(repeats, accounts):
-    """A crash of 16 rounds on one book: time must be linear in the accounts."""
+    """A crash of 16 rounds on one book: time must be linear in the accounts.
+
+    On one core, one path; and as many paths as there are cores.
+    """
     rows = []
     for count in accounts:
         book_of = crowd(count, leverage=(5.0, 40.0))
         path = falls(1, 16, 1, mean=-0.02, spread=0.01)
-        rows += [
-            measure(name, book_of, path, "map", repeats)
-            for name in ("pro_rata", "queue")
-        ]
+        each = jnp.repeat(path, jax.local_device_count(), axis=0)
+        for name in ("pro_rata", "queue"):
+            rows.append(measure(name, book_of, path, "map", repeats))
+            rows.append(measure(name, book_of, each, "split", repeats))
     return rows
 
 
@@ -236,19 +252,21 @@ def main():
         "--engine", type=int, nargs="*", default=[1_000, 10_000, 100_000]
     )
     chosen = parser.parse_args()
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())
     sizes = (1_000, 10_000, 100_000)
     results = {"quiet": quiet(chosen.repeats), "crash": crash(chosen.repeats, sizes)}
     if not importlib.util.find_spec("lrvx"):
         print("event engine left out: install the package lrvx")
     else:
         results["event_engine"] = event_engine(chosen.engine)
-        ours = {
-            row["accounts"]: row["least_s"]
-            for row in results["crash"]
-            if row["policy"] == "queue"
-        }
         for row in results["event_engine"]:
-            row["times_ours"] = row["least_s"] / ours[row["accounts"]]
+            for ours in results["crash"]:
+                if ours["accounts"] == row["accounts"]:
+                    cores = "one_core" if ours["over_paths"] == "map" else "every_core"
+                    row[f"times_{ours['policy']}_on_{cores}"] = (
+                        row["nanoseconds_an_account_round"]
+                        / ours["nanoseconds_an_account_round"]
+                    )
     results["real_size"] = real_size(max(1, chosen.repeats // 2), chosen.scenarios)
     for part, rows in results.items():
         for row in rows:

@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items):
 # Every compiled program is mapped into memory, and Linux allows a process 65,530 maps:
 # past that the process dies (seen in CI after some 900 tests of one worker).
 MAPS = Path("/proc/self/maps")
-MOST_MAPS = 30_000
-CHECK_EVERY = 20
+MOST_MAPS = 25_000
+CHECK_EVERY = 5
 _finished = 0
 
 
