@@ -36,7 +36,9 @@ class PoolLimit(eqx.Module):
         """Refuses a target above the limit."""
         for name in ("most", "target"):
             check_range(f"PoolLimit.{name}", getattr(self, name), 0, 0.999)
-        known = not isinstance(self.most, Tracer) and not isinstance(self.target, Tracer)
+        known = not isinstance(self.most, Tracer) and not isinstance(
+            self.target, Tracer
+        )
         if known and self.target > self.most:
             raise InputError(
                 f"PoolLimit.target is {self.target}, above most = {self.most}: give at "
