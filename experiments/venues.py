@@ -28,7 +28,7 @@ from adl_jax._types import as_dtype
 from adl_jax.allocator import LeverageWeighted, ProRata, Queue, RandomOrder
 from adl_jax.scenario import scenarios
 from adl_jax.severity import Fixed
-from adl_jax.venue import venue_facts, venues
+from adl_jax.venue import Fund, venue_facts, venues
 
 
 RESULTS = Path(__file__).parent / "results"
@@ -40,6 +40,9 @@ ALLOCATIONS = {
     # The first of the criteria that Ethereal documents is leverage, and it decides.
     ("lexicographic", ""): Queue(),
 }
+# A pool stands against all that is open, an insurance fund does not: here, about half of
+# the open interest of both sides.
+POOL_USD = 50e6
 FIGURES = {
     "needed": "needed, all outside",
     "executed": "paid by winners",
@@ -69,6 +72,7 @@ def run(scenario, policy, keys):
             "unhedged": venue.unhedged.sum(),
             "payers": touched.any(axis=0).sum(),
             "worst": records.concentration.max(),
+            "profit_closed": venue.profit_closed[-1],
             "cash": jnp.ptp(venue.cash) / jnp.abs(venue.cash).max(),
             "status": done.status._value,
         }
@@ -98,10 +102,13 @@ def main() -> None:
             np.asarray(base.market.max_leverage),
             fund=np.asarray(base.venue.fund.balance),
         )
-        venue = as_dtype(venue, base.market.mark.dtype)
+        dtype = base.market.mark.dtype
+        venue = as_dtype(venue, dtype)
         fact = facts[name]
         if fact["allocation"] == "lexicographic":
             venue = dataclasses.replace(venue, score=by_leverage)
+        if venue.pool is not None:
+            venue = dataclasses.replace(venue, fund=Fund(jnp.full((), POOL_USD, dtype)))
         scenario = dataclasses.replace(base, venue=venue)
         allocation = ALLOCATIONS[fact["allocation"], fact["weight"]]
         values = run(scenario, Policy(Fixed(1), allocation), keys)
