@@ -290,7 +290,7 @@ def _progress(format: Format) -> "Iterator[Callable[[Any], None] | None]":
         task = bar.add_task("", total=None, rate="compiling")
 
         def report(progress: Any) -> None:
-            rate = f"{progress.done / progress.seconds:,.0f} a second"
+            rate = f"{progress.computed / progress.seconds:,.0f} a second"
             bar.update(task, completed=progress.done, total=progress.total, rate=rate)
 
         yield report

@@ -25,10 +25,14 @@ VERSIONS = ("adl-jax", "jax", "jaxlib", "equinox", "numpy", "pyarrow")
 
 
 class Progress(NamedTuple):
-    """How far a run is: scenarios done and in all, and seconds since it began."""
+    """How far a run is: scenarios done and in all; computed here, in how many seconds.
+
+    A resumed run has some done that it did not compute.
+    """
 
     done: int
     total: int
+    computed: int
     seconds: float
 
 
@@ -93,13 +97,14 @@ def monte_carlo(
             waits=jax.process_index() > 0,
         )
     batches = Batches(key, scenario, policies, size)
-    began, worst, tables = time.perf_counter(), 0.0, []
+    began, worst, tables, computed = time.perf_counter(), 0.0, [], 0
     process, processes = jax.process_index(), jax.process_count()
     for number, first in enumerate(range(0, num_scenarios, size)):
         count = min(size, num_scenarios - first)
         mine = number % processes == process
         if mine and not (store and store.has(first, count, len(policies))):
             rows = batches.run(first, count)
+            computed += count
             worst = max(
                 worst, *(float(row["cash_error"].max()) for row in rows.values())
             )
@@ -110,7 +115,7 @@ def monte_carlo(
                 store.write(first, table)
         if report is not None:
             seconds = time.perf_counter() - began
-            report(Progress(first + count, num_scenarios, seconds))
+            report(Progress(first + count, num_scenarios, computed, seconds))
     manifest = identity | {"batch_size": size}
     if store is None:
         return Results(tables=tables, manifest=manifest)

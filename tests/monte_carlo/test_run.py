@@ -142,7 +142,9 @@ def test_a_resumed_run_ends_byte_identical(tmp_path):
     with pytest.raises(InputError, match=r"1 of 3 batches are missing.*--resume"):
         read_results(broken)
     # The batch size is kept, whatever memory says now.
-    monte_carlo(*arguments, out=broken, resume=True)
+    seen = []
+    monte_carlo(*arguments, out=broken, resume=True, report=seen.append)
+    assert [(now.done, now.computed) for now in seen] == [(4, 0), (8, 4), (11, 4)]
     assert contents(broken) == expected
     assert not list(broken.glob(".rows-*"))
 
