@@ -8,9 +8,7 @@ the frozen path the rounds are those of the venue that did nothing, and do not r
 paper's section 5. Differences to pro rata are paired, with bootstrap intervals.
 """
 
-import argparse
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -19,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import EngFormatter
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
+from scenario_runs import head, keys_of, options
 from scipy import stats
 
 import adl_jax
@@ -32,7 +30,6 @@ from adl_jax.severity import Fixed, entropic_severity
 from adl_jax.vector import Entropic, FractionDescent, FractionLearner, MinMaxLots
 
 
-RESULTS = Path(__file__).parent / "results"
 NOTHING, REFERENCE = "zero", "pro_rata"
 
 
@@ -250,21 +247,14 @@ def show(table: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenarios", type=int, default=256)
-    parser.add_argument("--scenario", default="default", choices=list(scenarios))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    chosen = parser.parse_args()
+    chosen = options(__doc__)
     scenario = scenarios[chosen.scenario]()
     # Whole lots of some 10 USD of notional, so that rounding to them can matter.
     lot = 10 / scenario.market.mark
     scenario = eqx.tree_at(
         lambda s: s.market.lot, scenario, lot, is_leaf=lambda x: x is None
     )
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        jax.random.key(chosen.seed), jnp.arange(chosen.scenarios)
-    )
+    keys = keys_of(chosen)
     runs = {name: closed(scenario, policy, keys) for name, policy in policies().items()}
     rounds = runs[NOTHING][1]
     loop = {name: tidy(values) for name, (values, _) in runs.items()}
@@ -278,15 +268,8 @@ def main() -> None:
     print(
         "severity needed over rounds with a deficit:", json.dumps(quantiles, indent=1)
     )
-    chosen.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(chosen.out / "closed_loop.csv", index=False)
-    record = {
-        **provenance(),
-        "scenario": chosen.scenario,
-        "scenarios": chosen.scenarios,
-        "seed": chosen.seed,
-        "severity_needed": quantiles,
-    }
+    record = {**head(chosen), "severity_needed": quantiles}
     (chosen.out / "closed_loop.json").write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -7,10 +7,8 @@ margin, trigger, close price, score and allocation; each closes as much as its r
 (severity 1). What differs is who pays, how much, and what stays unpaid.
 """
 
-import argparse
 import dataclasses
 import json
-from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -18,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import EngFormatter
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
+from scenario_runs import head, keys_of, options
 
 import adl_jax
 from adl_jax import Policy
@@ -31,7 +29,6 @@ from adl_jax.severity import Fixed
 from adl_jax.venue import Fund, venue_facts, venues
 
 
-RESULTS = Path(__file__).parent / "results"
 ALLOCATIONS = {
     ("queue", ""): Queue(),
     ("pro_rata", ""): ProRata(),
@@ -85,17 +82,10 @@ def by_leverage(positions):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenarios", type=int, default=256)
-    parser.add_argument("--scenario", default="default", choices=list(scenarios))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    chosen = parser.parse_args()
+    chosen = options(__doc__)
     base = scenarios[chosen.scenario]()
     facts = venue_facts()
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        jax.random.key(chosen.seed), jnp.arange(chosen.scenarios)
-    )
+    keys = keys_of(chosen)
     rows = []
     for name, make in venues.items():
         venue = make(
@@ -120,15 +110,8 @@ def main() -> None:
         rows.append(row)
     table = pd.DataFrame(rows)
     show(table)
-    chosen.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(chosen.out / "venues.csv", index=False)
-    record = {
-        **provenance(),
-        "scenario": chosen.scenario,
-        "scenarios": chosen.scenarios,
-        "seed": chosen.seed,
-    }
-    (chosen.out / "venues.json").write_text(json.dumps(record, indent=2) + "\n")
+    (chosen.out / "venues.json").write_text(json.dumps(head(chosen), indent=2) + "\n")
 
 
 def show(table: pd.DataFrame) -> None:
