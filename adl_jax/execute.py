@@ -25,12 +25,12 @@ from adl_jax.settle import (
     equity,
     keep_margin,
     keep_surplus,
+    levels,
     pay_from_fund,
     seize,
     seize_collateral,
     sell_holdings,
     settle,
-    total_cash,
     trade,
     write_off,
 )
@@ -112,7 +112,6 @@ class Executed(NamedTuple):
     ledger: Ledger
     needed: Scalar
     carried: Scalar
-    haircut: PerAccount
     record: VenueRecord
 
 
@@ -169,7 +168,7 @@ def execute(
     dtype = carried.dtype
     count = lambda who: who.sum().astype(dtype)
     record = VenueRecord(
-        mark=ledger.mark,
+        **levels(ledger),
         liquidated=count(liquidation.liquidated),
         closed_out=count(ledger.book.by_account(jnp.abs(liquidation.closeout)) > 0),
         insolvent=count(liquidation.insolvent),
@@ -185,11 +184,6 @@ def execute(
         paid_by_fund=paid.sum() + spare,
         refunded=refunded,
         surplus=surplus,
-        fund=ledger.fund.sum(),
-        vault_equity=ledger.vault_cash + ledger.vault_size @ ledger.mark,
-        revenue=ledger.revenue,
-        profit_closed=ledger.profit_closed,
-        unpaid=ledger.debt,
         solvency=equity(ledger, market).sum(),
         largest_haircut=jnp.max(haircut, initial=0),
         beyond_profit=jnp.maximum(haircut - now.profit, 0).sum(),
@@ -197,10 +191,9 @@ def execute(
         touched=count(touched(now, haircut, contracts)),
         left=gone,
         open_interest=(jnp.abs(ledger.book.size) * ledger.mark_of).sum(),
-        cash=total_cash(ledger),
         exposure=closed.exposure,
     )
-    return Executed(ledger, needed, carried - spare, haircut, record)
+    return Executed(ledger, needed, carried - spare, record)
 
 
 def _settle_debts(

@@ -19,6 +19,7 @@ from adl_jax.settle import (
     move_to_vault,
     pay_funding,
     trade,
+    vault_equity,
 )
 from adl_jax.venue import Venue, bankruptcy_price
 
@@ -268,8 +269,7 @@ def _vault(
     notional = jnp.abs(book.size) * ledger.mark_of
     offered = jnp.where(takes, book.by_account(notional), 0).sum()
     held = (jnp.abs(ledger.vault_size) * ledger.mark).sum()
-    worth = ledger.vault_cash + ledger.vault_size @ ledger.mark
-    room = jnp.maximum(vault.leverage * worth - held, 0)
+    room = jnp.maximum(vault.leverage * vault_equity(ledger) - held, 0)
     share = jnp.minimum(room / jnp.where(offered > 0, offered, 1), 1)
     taken = jnp.where(takes, share, 0)
     ledger = move_to_vault(ledger, market, taken)

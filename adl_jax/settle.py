@@ -122,6 +122,24 @@ def open_contracts(ledger: Ledger) -> PerMarket:
     return held + ledger.vault_size + ledger.outside_size
 
 
+def vault_equity(ledger: Ledger) -> Scalar:
+    """The vault's cash and what its positions are worth at the mark. USD."""
+    return ledger.vault_cash + ledger.vault_size @ ledger.mark
+
+
+def levels(ledger: Ledger) -> dict[str, Array]:
+    """What every round's `VenueRecord` holds of the ledger itself, quiet rounds too."""
+    return {
+        "mark": ledger.mark,
+        "fund": ledger.fund.sum(),
+        "vault_equity": vault_equity(ledger),
+        "revenue": ledger.revenue,
+        "unpaid": ledger.debt,
+        "profit_closed": ledger.profit_closed,
+        "cash": total_cash(ledger),
+    }
+
+
 def holdings_value(ledger: Ledger, market: Market) -> PerAccount | None:
     """What other collateral counts for, after its haircut. USD; `None` without any."""
     holdings = ledger.book.holdings

@@ -20,7 +20,7 @@ from adl_jax.projection._multiplier import ratio
 from adl_jax.relieve import relieve_pool
 from adl_jax.resolve import Offer, Round, observe
 from adl_jax.rounds import Rounds
-from adl_jax.settle import Ledger, open_ledger, total_cash
+from adl_jax.settle import Ledger, levels, open_ledger
 from adl_jax.venue import Venue
 
 
@@ -203,20 +203,13 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
     def rest(self, begun: Struck, like: Record) -> tuple[Ledger, Record]:
         """The marks have moved, and nothing else; `capacity_total` is not added up."""
         ledger, empty = begun.ledger, zeros(like)
-        mark = ledger.mark
+        nothing = jnp.zeros_like(empty.venue.outside_price)
         venue = dataclasses.replace(
             empty.venue,
-            mark=mark,
-            outside_price=price_after(
-                mark, begun.shock.impact, jnp.zeros_like(empty.venue.outside_price)
-            ),
-            fund=ledger.fund.sum(),
-            vault_equity=ledger.vault_cash + ledger.vault_size @ mark,
-            revenue=ledger.revenue,
-            profit_closed=ledger.profit_closed,
+            **levels(ledger),
+            outside_price=price_after(ledger.mark, begun.shock.impact, nothing),
             solvency=begun.margin.equity.sum(),
             open_interest=begun.margin.notional.sum(),
-            cash=total_cash(ledger),
         )
         return ledger, dataclasses.replace(empty, venue=venue)
 

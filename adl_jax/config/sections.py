@@ -15,7 +15,7 @@ from pydantic import (
 
 from adl_jax.config.problems import Fault, faults, listed, nearest, short
 from adl_jax.scenario.calibration import group, value
-from adl_jax.scenario.named import _BETA, _MARK, MAX_LEVERAGE, NAMES
+from adl_jax.scenario.named import BETA, MARK, MAX_LEVERAGE, NAMES
 
 
 # Squares of amounts are summed; nothing in a market comes near this.
@@ -135,13 +135,13 @@ def eight_markets() -> tuple[MarketSection, ...]:
     return tuple(
         MarketSection(
             name=name,
-            mark_usd=_MARK[name],
+            mark_usd=MARK[name],
             depth_usd=depth.get(name, depth["other"]),
             open_interest_share=weight[name],
             max_leverage=leverage,
             beta=float(beta),
         )
-        for name, leverage, beta in zip(NAMES, MAX_LEVERAGE, _BETA, strict=True)
+        for name, leverage, beta in zip(NAMES, MAX_LEVERAGE, BETA, strict=True)
     )
 
 

@@ -18,7 +18,7 @@ from adl_jax.venue.presets import hyperliquid
 
 # The largest markets by deleveraged notional. Marks are round numbers from before the
 # crash; they are units of a contract and nothing more.
-_MARK = {
+MARK = {
     "BTC": 122_000.0,
     "ETH": 4_300.0,
     "SOL": 220.0,
@@ -28,12 +28,12 @@ _MARK = {
     "ENA": 0.55,
     "AVAX": 28.0,
 }
-NAMES = tuple(_MARK)
+NAMES = tuple(MARK)
 # Hyperliquid's limits.
 MAX_LEVERAGE = (40.0, 25.0, 20.0, 10.0, 10.0, 10.0, 10.0, 10.0)
 CLASSES = ("btc", "eth", "large", "large", "small", "tail", "small", "large")
 # How far each market fell on the day for each per cent of log fall of BTC.
-_BETA = np.array([np.log1p(value(f"october10.{name}")) for name in CLASSES]) / np.log1p(
+BETA = np.array([np.log1p(value(f"october10.{name}")) for name in CLASSES]) / np.log1p(
     value("october10.btc")
 )
 
@@ -48,7 +48,7 @@ def default(*, num_accounts: int = 1000, one_position_each: bool = True) -> Scen
     expected = batches.base_rate * batches.round_seconds * 16 / (1 - batches.branching)
     returns = FactorReturns(
         volatility=0.01,
-        beta=_BETA,
+        beta=BETA,
         fall=-np.log1p(value("october10.btc")) / expected,
         batches=batches,
     )
@@ -77,7 +77,7 @@ def _scenario(
     The fund holds some 0.01 % of the open interest: what it can pay does not last.
     """
     share = num_accounts / value("venue.winners")
-    mark = np.array([_MARK[name] for name in NAMES])
+    mark = np.array([MARK[name] for name in NAMES])
     depth = group("depth.one_percent")
     one_percent = np.array([depth.get(name, depth["other"]) for name in NAMES])
     weight = group("market_share")
