@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from adl_jax import october10
-from adl_jax.cli import _keep_programs, app
+from adl_jax.cli import app
+from adl_jax.cli.shared import keep_programs
 
 
 KEYS = {
@@ -234,10 +235,10 @@ def cache_settings(monkeypatch):
 def test_programs_are_kept_in_the_users_cache_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     chosen = jax.config.jax_compilation_cache_dir
-    _keep_programs()
+    keep_programs()
     assert jax.config.jax_compilation_cache_dir == chosen
     jax.config.update("jax_compilation_cache_dir", None)
-    _keep_programs()
+    keep_programs()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "adl_jax")
 
 
@@ -247,7 +248,7 @@ def test_no_programs_are_kept_where_that_would_not_work(folder, version, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", folder)
     monkeypatch.setattr(jax, "__version_info__", version)
     jax.config.update("jax_compilation_cache_dir", None)
-    _keep_programs()
+    keep_programs()
     assert jax.config.jax_compilation_cache_dir is None
 
 

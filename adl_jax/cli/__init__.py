@@ -1,0 +1,23 @@
+"""The command line: a file a command."""
+
+import typer
+
+from adl_jax.cli.doctor import doctor
+from adl_jax.cli.replay import replay
+from adl_jax.cli.simulate import simulate
+
+
+app = typer.Typer(
+    name="adl-jax",
+    help="Autodeleveraging as online learning: who should pay, and how much?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (replay, simulate, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
