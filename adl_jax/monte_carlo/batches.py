@@ -62,14 +62,21 @@ class Batches:
         self.batch_size = batch_size
         self._mesh = Mesh(np.array(jax.local_devices()), ("scenario",))
 
+    def draw(self, first: int) -> Any:
+        """Books, markets and paths of `batch_size` scenarios, starting with `first`."""
+        index = jnp.arange(self.batch_size, dtype=jnp.int32) + first
+        return _draw(self._mesh, self._key, self._scenario, index)
+
+    def act(self, name: str, drawn: Any) -> dict[str, Array]:
+        """Rows of a policy on what `draw` returned, by column, on the devices."""
+        return _act(self._mesh, self._scenario, self._policies[name], drawn)
+
     def run(self, first: int, count: int) -> dict[str, dict[str, np.ndarray]]:
         """Rows of scenarios `first` to `first + count - 1`, by policy and column."""
-        index = jnp.arange(self.batch_size, dtype=jnp.int32) + first
-        drawn = _draw(self._mesh, self._key, self._scenario, index)
+        drawn = self.draw(first)
         rows = {}
-        for name, policy in self._policies.items():
-            values = _act(self._mesh, self._scenario, policy, drawn)
-            values = jax.device_get(values)
+        for name in self._policies:
+            values = jax.device_get(self.act(name, drawn))
             rows[name] = {column: value[:count] for column, value in values.items()}
         return rows
 
