@@ -60,16 +60,16 @@ class Batches:
         """Compiles nothing yet."""
         self._key, self._scenario, self._policies = key, scenario, dict(policies)
         self.batch_size = batch_size
-        self._mesh = Mesh(np.array(jax.local_devices()), ("scenario",))
+        self.mesh = Mesh(np.array(jax.local_devices()), ("scenario",))
 
     def draw(self, first: int) -> Any:
         """Books, markets and paths of `batch_size` scenarios, starting with `first`."""
         index = jnp.arange(self.batch_size, dtype=jnp.int32) + first
-        return _draw(self._mesh, self._key, self._scenario, index)
+        return _draw(self.mesh, self._key, self._scenario, index)
 
     def act(self, name: str, drawn: Any) -> dict[str, Array]:
         """Rows of a policy on what `draw` returned, by column, on the devices."""
-        return _act(self._mesh, self._scenario, self._policies[name], drawn)
+        return _act(self.mesh, self._scenario, self._policies[name], drawn)
 
     def run(self, first: int, count: int) -> dict[str, dict[str, np.ndarray]]:
         """Rows of scenarios `first` to `first + count - 1`, by policy and column."""
@@ -81,13 +81,15 @@ class Batches:
         return rows
 
 
-def _over(mesh: Mesh, function: Any, shared: Any, mapped: Any, abreast: int) -> Any:
+def over_devices(
+    mesh: Mesh, function: Any, shared: Any, mapped: Any, side_by_side: int
+) -> Any:
     """`function(shared, one)` over the leading axis of `mapped`, split over devices."""
 
     def local(shared: Any, mapped: Any) -> Any:
         one = lambda x: function(shared, x)
         if mesh.devices.flat[0].platform == "cpu":
-            return jax.lax.map(one, mapped, batch_size=abreast)
+            return jax.lax.map(one, mapped, batch_size=side_by_side)
         return jax.vmap(one)(mapped)
 
     along, whole = PartitionSpec("scenario"), PartitionSpec()
@@ -106,7 +108,7 @@ def _draw(mesh: Mesh, key: Key, scenario: Scenario, index: Int[Array, " batch"])
         return for_run, *scenario.sample(for_draw)
 
     positions = jax.eval_shape(scenario.sample, key)[0].num_positions
-    return _over(mesh, one, arrays, index, _abreast(index.size, mesh, positions))
+    return over_devices(mesh, one, arrays, index, abreast(index.size, mesh, positions))
 
 
 @eqx.filter_jit
@@ -122,10 +124,10 @@ def _act(
         return scenario_row(key, book, market, venue, policy, shocks)
 
     batch, positions = drawn[1].size.shape
-    return _over(mesh, one, arrays, sampled, _abreast(batch, mesh, positions))
+    return over_devices(mesh, one, arrays, sampled, abreast(batch, mesh, positions))
 
 
-def _abreast(batch: int, mesh: Mesh, positions: int) -> int:
+def abreast(batch: int, mesh: Mesh, positions: int) -> int:
     """A power of two that divides what each device is given."""
     each = batch // mesh.size
     wanted = max(ABREAST // positions, 1)
