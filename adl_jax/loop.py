@@ -25,6 +25,7 @@ from adl_jax.messages import (
     visible_record,
 )
 from adl_jax.policy import AbstractPolicy, Recorded
+from adl_jax.remember import Remember, scan
 from adl_jax.result import RESULTS, InputError, first_failure
 from adl_jax.rounds import Rounds
 from adl_jax.venue import Venue
@@ -37,6 +38,7 @@ def replay(
     *,
     key: Key | None = None,
     keep_haircuts: bool = True,
+    remember: Remember = "all",
 ) -> Trajectory:
     """Runs a policy over given rounds (the fixed trajectory of section 5).
 
@@ -52,6 +54,7 @@ def replay(
     - `key`: a typed PRNG key for policies that draw lots, folded by the round's index;
         `jax.random.key(0)` if not given.
     - `keep_haircuts`: whether records hold the haircuts `(rounds, accounts)`.
+    - `remember`: what a reverse pass keeps, `adl_jax.remember.Remember`.
 
     **Returns:** a `Trajectory`.
 
@@ -91,7 +94,7 @@ def replay(
             f"{rounds.num_rounds}: give one entry a round"
         )
     key = jax.random.key(0) if key is None else key
-    return _run(Past(rounds), policy, information, key, keep_haircuts)
+    return _run(Past(rounds), policy, information, key, keep_haircuts, remember)
 
 
 def simulate(
@@ -103,6 +106,7 @@ def simulate(
     shocks: Shocks,
     *,
     keep_haircuts: bool = True,
+    remember: Remember = "all",
 ) -> Trajectory:
     r"""Runs a policy on a venue that reacts (the closed loop of section 4).
 
@@ -121,6 +125,7 @@ def simulate(
     - `policy`: an `AbstractPolicy`.
     - `shocks`: one path, a `Shocks`.
     - `keep_haircuts`: whether records hold arrays over accounts, `(rounds, accounts)`.
+    - `remember`: what a reverse pass keeps, `adl_jax.remember.Remember`.
 
     **Returns:** a `Trajectory`: records, whose `venue` is a `VenueRecord`; the policy's
     final state; the status; and the final `ledger`, whose `debt` is what stayed unpaid.
@@ -170,7 +175,7 @@ def simulate(
     if information is Information.observed:
         raise InputError("a recorded row cannot act on a simulated venue")
     world = Reacting(book, market, venue, shocks)
-    return _run(world, policy, information, key, keep_haircuts)
+    return _run(world, policy, information, key, keep_haircuts, remember)
 
 
 def check_fit(book: Book, market: Market, venue: Venue, shocks: Shocks) -> None:
@@ -237,6 +242,7 @@ def _run(
     information: Information,
     key: Key,
     keep_haircuts: bool,
+    remember: Remember,
 ) -> Trajectory:
     inputs = world.inputs()
     start = world.start()
@@ -290,10 +296,11 @@ def _run(
     _, observation = world.observe(first, jnp.zeros((), jnp.result_type(int)))
     state = policy.init(before_closeouts(visible(observation, information)))
     length = jax.tree.leaves(inputs)[0].shape[0]
-    (ledger, state, status), records = jax.lax.scan(
+    (ledger, state, status), records = scan(
         one_round,
         (start, state, RESULTS.successful),
         (jnp.arange(length), inputs),
+        remember,
     )
     return Trajectory(records=records, state=state, status=status, ledger=ledger)
 
