@@ -8,6 +8,7 @@ from adl_jax._types import Key
 from adl_jax.book import Book
 from adl_jax.loop import simulate
 from adl_jax.market import Market, Shocks
+from adl_jax.messages import Trajectory
 from adl_jax.policy import AbstractPolicy
 from adl_jax.projection._multiplier import ratio
 from adl_jax.venue import Venue
@@ -44,6 +45,7 @@ COLUMNS = {
     "rounds_active": "rounds in which anybody was liquidated or a debt stood",
     "rounds_with_deficit": "rounds with a deficit",
     "cash_error": "largest change of total cash, over the start's open interest",
+    "log_weight": "ln of true density over the one drawn from; 0 where not tilted",
     "status": "0 where nothing went wrong, else the first failure's number",
 }
 """Columns of a row beside `scenario` and `policy`, and what they mean."""
@@ -62,6 +64,11 @@ def scenario_row(
     **Returns:** a scalar for each of `COLUMNS`, in the book's dtype; `status` is an int.
     """
     run = simulate(key, book, market, venue, policy, shocks, keep_haircuts=False)
+    return row_of(run, book, market)
+
+
+def row_of(run: Trajectory, book: Book, market: Market) -> dict[str, Array]:
+    """The row of a scenario that has been run, from its book before the crash."""
     records, done = run.records, run.records.venue
     interest = (jnp.abs(book.size) * market.mark[book.market]).sum()
     fall = jnp.log(done.mark[-1] / market.mark)[book.market]
@@ -102,5 +109,8 @@ def scenario_row(
         .astype(dtype),
         "rounds_with_deficit": (records.deficit > 0).sum().astype(dtype),
         "cash_error": ratio(error, interest),
+        "log_weight": (
+            jnp.zeros((), dtype) if shocks.log_weight is None else shocks.log_weight
+        ),
         "status": jax.lax.convert_element_type(run.status._value, jnp.int32),
     }
