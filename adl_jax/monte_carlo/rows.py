@@ -64,10 +64,12 @@ def scenario_row(
     **Returns:** a scalar for each of `COLUMNS`, in the book's dtype; `status` is an int.
     """
     run = simulate(key, book, market, venue, policy, shocks, keep_haircuts=False)
-    return row_of(run, book, market)
+    return row_of(run, book, market, shocks)
 
 
-def row_of(run: Trajectory, book: Book, market: Market) -> dict[str, Array]:
+def row_of(
+    run: Trajectory, book: Book, market: Market, shocks: Shocks
+) -> dict[str, Array]:
     """The row of a scenario that has been run, from its book before the crash."""
     records, done = run.records, run.records.venue
     interest = (jnp.abs(book.size) * market.mark[book.market]).sum()
