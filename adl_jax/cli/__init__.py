@@ -2,9 +2,11 @@
 
 import typer
 
+from adl_jax.cli.check import check
 from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
 from adl_jax.cli.simulate import simulate
+from adl_jax.cli.template import template
 
 
 app = typer.Typer(
@@ -14,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (replay, simulate, doctor):
+for command in (replay, simulate, template, check, doctor):
     app.command()(command)
 
 

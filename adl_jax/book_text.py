@@ -1,0 +1,108 @@
+"""A book, and a decision on it, as tables in a terminal."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from adl_jax.inert import shown
+from adl_jax.io import Snapshot, Summary
+
+
+_MOST_ACCOUNTS = 10
+
+
+def print_book(console: Console, snapshot: Snapshot, summary: Summary) -> None:
+    """Prints what `summarise_book` says. Names are shown inert."""
+    totals = summary.totals
+    console.print(f"{snapshot!r}; nothing is wrong with the files.", highlight=False)
+    lines = [
+        ("collateral, USD", _usd(totals["collateral"])),
+        ("equity, USD", _usd(totals["equity"])),
+        ("maintenance margin, USD", _usd(totals["maintenance_margin"])),
+        ("notional, USD", _usd(totals["notional"])),
+        ("fund, USD", _usd(totals["fund"])),
+        ("accounts under maintenance margin", f"{totals['accounts_under_margin']:,}"),
+        ("accounts without equity", f"{totals['accounts_without_equity']:,}"),
+        ("owed by them, USD", _usd(totals["owed"])),
+        ("deficit after the fund, USD", _usd(totals["deficit"])),
+        *(
+            (name.replace("_", " "), _number(value))
+            for name, value in summary.concentration.items()
+        ),
+        *(
+            (f"leverage, {_quantile(level)}", f"{value:,.1f}")
+            for level, value in summary.leverage.items()
+        ),
+    ]
+    console.print(_table("Totals", ("", ""), lines))
+    columns = (
+        "market",
+        "mark",
+        "long",
+        "short",
+        "long, USD",
+        "short, USD",
+        "positions",
+    )
+    rows = [
+        (
+            inert(row["market"]),
+            f"{row['mark']:,.6g}",
+            f"{row['long_contracts']:,.6g}",
+            f"{row['short_contracts']:,.6g}",
+            _usd(row["long_usd"]),
+            _usd(row["short_usd"]),
+            f"{row['positions']:,}",
+        )
+        for row in summary.markets
+    ]
+    console.print(_table("Open interest", columns, rows))
+    if summary.under_margin:
+        columns = ("account", "equity, USD", "maintenance, USD", "notional, USD")
+        rows = [
+            (
+                inert(row["account"]),
+                *(_usd(row[n]) for n in ("equity", "maintenance_margin", "notional")),
+            )
+            for row in summary.under_margin[:_MOST_ACCOUNTS]
+        ]
+        title = (
+            f"Under maintenance margin, {len(rows)} of {len(summary.under_margin):,}"
+        )
+        console.print(_table(title, columns, rows))
+    console.print("\nOdd:" if summary.odd else "\nNothing is odd.", highlight=False)
+    for sentence in summary.odd:
+        console.print(f"  {sentence}", markup=False, highlight=False)
+
+
+def inert(name: str) -> str:
+    """A name for a table: no control characters, no markup, and not for ever."""
+    return escape(shown(name, 40))
+
+
+def _table(
+    title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]
+) -> Table:
+    table = Table(
+        title=f"\n{title}", title_justify="left", title_style="bold", box=None
+    )
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left")
+    table.show_header = any(columns)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _usd(value: float) -> str:
+    return f"{round(value, 2) + 0.0:,.2f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _quantile(level: float) -> str:
+    return {0.0: "least", 0.5: "median", 1.0: "most"}.get(level, f"{100 * level:g} %")

@@ -1,0 +1,52 @@
+"""Text from outside, made harmless before it is shown or written."""
+
+_LONGEST = 60
+# What makes a spreadsheet read a cell as a formula, and our own mark.
+_LEADING = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def shown(text: str, most: int = _LONGEST) -> str:
+    """Text for a terminal or a message: printable, in one line, and not for ever.
+
+    Control characters and marks that turn the direction of text are written as escapes;
+    the middle of a long text is left out. Markup is for the printer to escape.
+
+    ```python
+    >>> shown("a" + chr(27) + "[31m" + chr(0x202E) + "b")
+    'a\\x1b[31m\\u202eb'
+
+    ```
+    """
+    if len(text) > most:
+        half = most // 2
+        text = f"{text[:half]}...{text[-half:]}"
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+def quoted(value: object, most: int = _LONGEST) -> str:
+    """A value for a message, in quotes where it is text."""
+    if not isinstance(value, str):
+        return shown(repr(value), most)
+    return f"'{shown(value, most)}'"
+
+
+def cell(text: str) -> str:
+    """Text for a CSV file: an apostrophe before what a spreadsheet would compute.
+
+    Spreadsheets take it as "this is text". `uncell` takes it off again.
+
+    ```python
+    >>> cell("=HYPERLINK(1)"), cell("BTC")
+    ("'=HYPERLINK(1)", 'BTC')
+
+    ```
+    """
+    return f"'{text}" if text.startswith(_LEADING) else text
+
+
+def uncell(text: str) -> str:
+    """Takes off what `cell` put on, so that names come back as they were."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_LEADING) else text
