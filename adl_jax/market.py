@@ -132,6 +132,8 @@ class Shocks(eqx.Module):
         those of `Market` where not given.
     - `funding`: optional: what longs pay shorts, USD a USD of notional a round, signed.
     - `basis`: optional: log of mark over oracle price.
+    - `log_weight`: optional, shape `()`: log of the path's true density over the one it
+        was drawn from (`scenario.Tilted`). Nothing in a venue depends on it.
     """
 
     log_return: Float[Array, "rounds markets"] = eqx.field(converter=as_float)
@@ -147,6 +149,7 @@ class Shocks(eqx.Module):
     basis: Float[Array, "rounds markets"] | None = eqx.field(
         default=None, converter=_optional
     )
+    log_weight: Scalar | None = eqx.field(default=None, converter=_optional)
 
     def __check_init__(self):
         """Refuses a path that cannot be followed."""
@@ -162,8 +165,12 @@ class Shocks(eqx.Module):
                     f"Shocks.{name} has shape {value.shape}, but log_return has "
                     f"{self.log_return.shape}"
                 )
-        for name in ("log_return", "funding", "basis"):
+        for name in ("log_return", "funding", "basis", "log_weight"):
             check_range(f"Shocks.{name}", getattr(self, name), None)
+        if self.log_weight is not None and self.log_weight.shape != ():
+            raise InputError(
+                f"Shocks.log_weight has shape {self.log_weight.shape}: give one number"
+            )
         for name in ("impact", "depth"):
             check_range(f"Shocks.{name}", getattr(self, name), 0)
 

@@ -90,6 +90,8 @@ def test_bad_markets_are_refused(changes, message):
         ({"depth": np.full((3, 2), -0.5)}, r"Shocks.depth\[0, 0\] is -0.5.*at least 0"),
         ({"funding": np.ones((3, 1))}, r"Shocks.funding has shape \(3, 1\)"),
         ({"funding": np.full((3, 2), np.inf)}, r"Shocks.funding\[0, 0\] is inf"),
+        ({"log_weight": np.ones(3)}, r"Shocks.log_weight has shape \(3,\)"),
+        ({"log_weight": -np.inf}, r"Shocks.log_weight is -inf"),
         ({"basis": np.ones((1, 2))}, r"Shocks.basis has shape \(1, 2\)"),
         ({"basis": np.full((3, 2), np.nan)}, r"Shocks.basis\[0, 0\] is nan"),
     ],

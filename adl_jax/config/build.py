@@ -26,11 +26,11 @@ from adl_jax.scenario import (
     AbstractReturns,
     Crash,
     FactorReturns,
-    Hawkes,
     Liquidity,
     PathReturns,
     Scenario,
     SyntheticBook,
+    Tilted,
 )
 from adl_jax.scenario.calibration import value
 from adl_jax.scenario.losers import Losers
@@ -44,14 +44,6 @@ _LOSERS = {
     "margin_use_median": "loser_margin_use_median",
     "margin_use_log_sd": "loser_margin_use_log_sd",
     "margin_lost": "loser_margin_lost",
-}
-_BATCHES = {
-    "base_rate": "base_rate_per_second",
-    "branching": "branching",
-    "decay": "decay_per_second",
-    "mark_log_sd": "size_log_sd",
-    "mark_largest": "size_largest",
-    "round_seconds": "round_seconds",
 }
 _FACTOR = {
     name: name
@@ -171,14 +163,16 @@ def _returns(configuration: Configuration) -> AbstractReturns:
         weight = np.array(returns.weight_of_rounds)
         path = np.outer(weight / weight.sum(), beta * log_fall)
         return PathReturns(path, returns.noise)
-    given = returns.batches
-    batches = Hawkes(**_named(given, _BATCHES), most=given.most)
-    return FactorReturns(
+    factor = FactorReturns(
         **_named(returns, _FACTOR),
         beta=np.ones_like(beta) if returns.markets_alike else beta,
         fall=-log_fall / returns.expected_batches(configuration.rounds),
-        batches=None if returns.fall == 0 else batches,
+        batches=None if returns.fall == 0 else returns.batches.build(),
     )
+    if returns.tilt is None:
+        return factor
+    tilt = returns.tilt
+    return Tilted.toward_falls(factor, tilt.strength, untilted=tilt.untilted_share)
 
 
 def _venue(rules: VenueSection, max_leverage: np.ndarray, accounts: int) -> Venue:

@@ -1,7 +1,7 @@
 """The whole configuration of a Monte Carlo run, validated."""
 
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, log1p
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -20,6 +20,7 @@ from adl_jax.config.sections import (
     key,
 )
 from adl_jax.config.venue import VenueSection
+from adl_jax.scenario.tilted import tilted_rate
 
 
 ZERO = "zero"
@@ -90,6 +91,16 @@ class Configuration(Section):
         expected = returns.expected_batches(self.rounds)
         spread = expected**0.5 / (1 - returns.batches.branching)
         needed = ceil(expected + 4 * spread)  # Four standard deviations.
+        tilt = returns.tilt
+        if tilt is not None and returns.fall > 0:
+            eta = -tilt.strength * log1p(-returns.fall) / expected
+            if tilted_rate(returns.batches.build(), eta) is None:
+                problem = (
+                    f"value {tilt.strength:g}, too strong: batches would trigger each "
+                    "other without end"
+                )
+                place = ("crash", "returns", "tilt", "strength")
+                return [Fault(place, problem, "write 10.0 or another lower number")]
         if needed <= returns.batches.most:
             return []
         problem = (

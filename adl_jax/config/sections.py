@@ -15,6 +15,7 @@ from pydantic import (
 
 from adl_jax.config.problems import Fault, faults, listed, nearest, short
 from adl_jax.scenario.calibration import group, value
+from adl_jax.scenario.hawkes import Hawkes
 from adl_jax.scenario.named import BETA, MARK, MAX_LEVERAGE, NAMES
 
 
@@ -186,9 +187,34 @@ class BatchesSection(Section):
         "batches drawn at most; later ones are lost", 256
     )
 
+    def build(self) -> Hawkes:
+        """The process."""
+        return Hawkes(
+            base_rate=self.base_rate_per_second,
+            branching=self.branching,
+            decay=self.decay_per_second,
+            mark_log_sd=self.size_log_sd,
+            mark_largest=self.size_largest,
+            round_seconds=self.round_seconds,
+            most=self.most,
+        )
+
 
 def _btc_fall() -> float:
     return -value("october10.btc")
+
+
+class TiltSection(Section):
+    """Deep falls drawn more often, each scenario with what it counts for."""
+
+    strength: Annotated[float, Field(ge=1e-3, le=1000)] = key(
+        "densities are tilted by about e to this times the first market's log fall; "
+        "10 to 15 suits probabilities near 1 % in `default`"
+    )
+    untilted_share: Annotated[float, Field(ge=0, le=0.99)] = key(
+        "share of scenarios drawn as they happen, which bounds weights by one over it",
+        0.2,
+    )
 
 
 class FactorReturns(Section):
@@ -211,6 +237,9 @@ class FactorReturns(Section):
     )
     markets_alike: bool = key("whether all markets move as if beta were 1", False)
     batches: BatchesSection = key("when falls come", BatchesSection())
+    tilt: TiltSection | None = key(
+        "importance sampling of deep falls; none if the table is not there", None
+    )
 
     def expected_batches(self, rounds: int) -> float:
         """How many batches a crash has on average."""

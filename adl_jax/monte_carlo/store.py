@@ -15,7 +15,7 @@ from adl_jax.tables import written_whole
 
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _WHOLE = {"scenario": pa.int64(), "status": pa.int32()}
 
 

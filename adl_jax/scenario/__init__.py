@@ -23,4 +23,5 @@ from adl_jax.scenario.shocks import (
     Liquidity as Liquidity,
 )
 from adl_jax.scenario.splice import Splice as Splice, fitted as fitted
+from adl_jax.scenario.tilted import Tilted as Tilted
 from adl_jax.scenario.winners import Winners as Winners

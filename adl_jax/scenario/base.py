@@ -5,7 +5,7 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from adl_jax._types import Key, PerMarket
+from adl_jax._types import Key, PerMarket, Scalar
 from adl_jax.book import Book
 from adl_jax.market import Market, Shocks
 
@@ -29,6 +29,15 @@ class AbstractReturns(eqx.Module):
         self, key: Key, market: Market, num_rounds: int
     ) -> Float[Array, "rounds markets"]:
         """Log returns of one scenario, in the dtype of the marks."""
+
+    def weighted(
+        self, key: Key, market: Market, num_rounds: int
+    ) -> tuple[Float[Array, "rounds markets"], Scalar | None]:
+        """The same, and the log of its true density over the one it is drawn from.
+
+        `None` where they are drawn as they happen, which all but `Tilted` are.
+        """
+        return self.sample(key, market, num_rounds), None
 
 
 class AbstractShocks(eqx.Module):

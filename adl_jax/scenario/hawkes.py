@@ -55,44 +55,67 @@ class Hawkes(eqx.Module):
         if self.most < 1:
             raise InputError(f"Hawkes.most is {self.most}: draw one batch or more")
 
-    def times(self, key: Key, seconds: Scalar) -> Float[Array, " most"]:
+    def times(
+        self, key: Key, seconds: Scalar, rate: Scalar | float = 1.0
+    ) -> Float[Array, " most"]:
         """Seconds at which batches come, ascending; after `seconds` they do not count.
 
-        The process starts at its stationary mean rate, mu / (1 - n).
+        The process starts at its stationary mean rate, mu / (1 - n). The intensity is
+        multiplied by `rate` at all times, what batches trigger included.
         """
         parts = as_dtype(self, seconds.dtype)
         draws = jax.random.exponential(key, (self.most, 2), seconds.dtype)
-        stationary = parts.branching * parts.base_rate / (1 - parts.branching)
+        base, branching = rate * parts.base_rate, rate * parts.branching
 
         def next_event(
             carry: tuple[Scalar, Scalar], draw: Float[Array, " 2"]
         ) -> tuple[tuple[Scalar, Scalar], Scalar]:
             time, excess = carry
-            from_base = draw[0] / parts.base_rate
+            from_base = draw[0] / base
             # The excess may die out before it triggers anything.
             left = 1 - parts.decay * draw[1] / jnp.where(excess > 0, excess, 1)
             triggers = (left > 0) & (excess > 0)
             wait = -jnp.log(jnp.where(triggers, left, 1)) / parts.decay
             wait = jnp.where(triggers, jnp.minimum(wait, from_base), from_base)
             excess = excess * jnp.exp(-parts.decay * wait)
-            excess = excess + parts.branching * parts.decay
+            excess = excess + branching * parts.decay
             return (time + wait, excess), time + wait
 
-        _, times = jax.lax.scan(
-            next_event, (jnp.zeros_like(seconds), stationary), draws
-        )
-        return times
+        start = jnp.zeros_like(seconds), rate * parts.stationary_excess()
+        return jax.lax.scan(next_event, start, draws)[1]
+
+    def stationary_excess(self) -> Scalar:
+        """Mean of what batches before the start still add to the intensity."""
+        return self.branching * self.base_rate / (1 - self.branching)
 
     def sample(self, key: Key, num_rounds: int, dtype: Any) -> PerRound:
         """Sum of the marks of each round's batches."""
         parts = as_dtype(self, dtype)
+        return parts.by_round(*parts.batches(key, num_rounds), num_rounds)
+
+    def batches(
+        self, key: Key, num_rounds: int, rate: Scalar | float = 1.0
+    ) -> tuple[Float[Array, " most"], Float[Array, " most"]]:
+        """Times of batches in seconds, and the normals behind their marks."""
         for_times, for_marks = jax.random.split(key)
-        times = parts.times(for_times, parts.round_seconds * num_rounds)
-        noise = jax.random.normal(for_marks, (self.most,), dtype)
-        mark = jnp.minimum(jnp.exp(parts.mark_log_sd * noise), parts.mark_largest)
-        batch_round = jnp.floor(times / parts.round_seconds)
-        is_in = batch_round[None] == jnp.arange(num_rounds, dtype=dtype)[:, None]
-        return is_in.astype(dtype) @ (mark / parts._mean_mark())
+        times = self.times(for_times, self.round_seconds * num_rounds, rate)
+        return times, jax.random.normal(for_marks, (self.most,), times.dtype)
+
+    def by_round(
+        self,
+        times: Float[Array, " most"],
+        noise: Float[Array, " most"],
+        num_rounds: int,
+    ) -> PerRound:
+        """Sum of the marks of each round's batches, from what `batches` drew."""
+        rounds = jnp.arange(num_rounds, dtype=times.dtype)
+        is_in = jnp.floor(times / self.round_seconds)[None] == rounds[:, None]
+        return is_in.astype(times.dtype) @ self.mark(noise)
+
+    def mark(self, noise: Array) -> Array:
+        """Marks in units of their mean, of the normals behind them."""
+        mark = jnp.minimum(jnp.exp(self.mark_log_sd * noise), self.mark_largest)
+        return mark / self._mean_mark()
 
     def _mean_mark(self) -> Scalar:
         """E min(exp(sd Z), largest), of a standard normal Z."""

@@ -78,24 +78,40 @@ class FactorReturns(AbstractReturns):
         self, key: Key, market: Market, num_rounds: int
     ) -> Float[Array, "rounds markets"]:
         """Log returns of one scenario."""
-        dtype, markets = market.mark.dtype, market.num_markets
+        dtype = market.mark.dtype
+        parts = as_dtype(self, dtype)
+        for_factor, for_noise, for_batches = jax.random.split(key, 3)
+        marks = None
+        if parts.batches is not None:
+            marks = parts.batches.sample(for_batches, num_rounds, dtype)
+        factor = parts.factor(for_factor, num_rounds)
+        return parts.path(for_noise, factor, marks, market)
+
+    def factor(self, key: Key, num_rounds: int) -> PerRound:
+        """F_t, in the dtype of the parameters."""
+        draws = student_t(key, self.degrees_of_freedom, (num_rounds,))
+        return draws * self.factor_scale()
+
+    def factor_scale(self) -> Scalar:
+        """What scales a Student-t variable to variance 1."""
+        return jnp.sqrt(1 - 2 / self.degrees_of_freedom)
+
+    def path(
+        self, key: Key, factor: PerRound, marks: PerRound | None, market: Market
+    ) -> Float[Array, "rounds markets"]:
+        """Log returns that a factor and sums of marks N_t make, in their dtype."""
+        markets = market.num_markets
         if self.beta.shape not in ((), (markets,)):
             raise InputError(
                 f"FactorReturns.beta has shape {self.beta.shape} for {markets} markets"
             )
-        parts = as_dtype(self, dtype)
-        for_factor, for_noise, for_batches = jax.random.split(key, 3)
-        factor = student_t(
-            for_factor, parts.degrees_of_freedom, (num_rounds,)
-        ) * jnp.sqrt(1 - 2 / parts.degrees_of_freedom)
-        noise = jax.random.normal(for_noise, (num_rounds, markets), dtype)
-        common, own = jnp.sqrt(parts.correlation), jnp.sqrt(1 - parts.correlation)
+        noise = jax.random.normal(key, (factor.size, markets), factor.dtype)
+        common, own = jnp.sqrt(self.correlation), jnp.sqrt(1 - self.correlation)
         returns = common * factor[:, None] + own * noise
-        returns = parts.path_of_volatility(factor)[:, None] * returns
-        if parts.batches is not None:
-            marks = parts.batches.sample(for_batches, num_rounds, dtype)
-            returns = returns - parts.fall * marks[:, None]
-        return jnp.broadcast_to(parts.beta, (1, markets)) * returns
+        returns = self.path_of_volatility(factor)[:, None] * returns
+        if marks is not None:
+            returns = returns - self.fall * marks[:, None]
+        return jnp.broadcast_to(self.beta, (1, markets)) * returns
 
     def path_of_volatility(self, factor: PerRound) -> PerRound:
         """sigma_t, from the factor's standardised draws."""

@@ -93,14 +93,16 @@ class Crash(AbstractShocks):
     def sample(self, key: Key, market: Market, num_rounds: int) -> Shocks:
         """One scenario's path."""
         for_returns, for_liquidity = jax.random.split(key)
-        log_return = self.returns.sample(for_returns, market, num_rounds)
+        log_return, weight = self.returns.weighted(for_returns, market, num_rounds)
         impact = depth = funding = None
         if self.liquidity is not None:
             impact, depth = self.liquidity.sample(for_liquidity, market, num_rounds)
         if self.funding is not None:
             rate = self.funding.astype(log_return.dtype)
             funding = jnp.broadcast_to(rate, log_return.shape)
-        return Shocks(log_return, impact=impact, depth=depth, funding=funding)
+        return Shocks(
+            log_return, impact=impact, depth=depth, funding=funding, log_weight=weight
+        )
 
 
 class GivenShocks(AbstractShocks):
