@@ -8,9 +8,11 @@ from rich.table import Table
 
 from adl_jax.inert import shown
 from adl_jax.io import Snapshot, Summary
+from adl_jax.live import Line, LiveDecision
 
 
 _MOST_ACCOUNTS = 10
+_MOST_LINES = 50
 
 
 def print_book(console: Console, snapshot: Snapshot, summary: Summary) -> None:
@@ -77,6 +79,58 @@ def print_book(console: Console, snapshot: Snapshot, summary: Summary) -> None:
         console.print(f"  {sentence}", markup=False, highlight=False)
 
 
+def print_decision(console: Console, decision: LiveDecision) -> None:
+    """Prints totals, who gives what and why, and the audit hash. Names are shown inert."""
+    totals = decision.totals
+    lines = [
+        ("owed by accounts without equity, USD", _usd(totals["owed"])),
+        ("the fund pays, USD", _usd(totals["fund_pays"])),
+        ("deficit, USD", _usd(totals["deficit"])),
+        ("winners can give, USD", _usd(totals["capacity"])),
+        ("the policy raises, USD", _usd(totals["budget"])),
+        ("raised, USD", _usd(totals["raised"])),
+        ("stays unpaid, USD", _usd(totals["unpaid"])),
+        ("winners touched", f"{totals['touched']:,} of {totals['winners']:,}"),
+    ]
+    console.print(_table("Decision", ("", ""), lines))
+    if decision.status != "successful":
+        console.print(f"Note: {decision.status}.", markup=False, highlight=False)
+    shown_lines = decision.lines[:_MOST_LINES]
+    if shown_lines:
+        count = f"{len(shown_lines)} of {len(decision.lines):,}"
+        console.print(_closes(count, shown_lines))
+    console.print(f"\naudit sha256 {decision.audit['sha256']}", highlight=False)
+
+
+def _closes(count: str, lines: tuple[Line, ...]) -> Table:
+    if lines[0].close is None:
+        columns = ("account", "haircut, USD", "of its profit", "why")
+        rows = [
+            (
+                inert(line.account),
+                _usd(line.haircut_usd),
+                f"{line.share:.2%}",
+                line.reason,
+            )
+            for line in lines
+        ]
+        return _table(f"Haircuts, {count}", columns, rows)
+    columns = ("account", "market", "close", "of", "at", "costs it, USD", "why")
+    rows = [
+        (
+            inert(line.account),
+            inert(line.market or ""),
+            f"{line.close:,.12g}",
+            f"{line.position:,.12g}",
+            f"{line.price:,.8g}",
+            _usd(line.haircut_usd),
+            line.reason,
+        )
+        for line in lines
+    ]
+    return _table(f"Contracts to close, {count}", columns, rows)
+
+
 def inert(name: str) -> str:
     """A name for a table: no control characters, no markup, and not for ever."""
     return escape(shown(name, 40))
@@ -89,7 +143,8 @@ def _table(
         title=f"\n{title}", title_justify="left", title_style="bold", box=None
     )
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left")
+        left = not place or column in ("market", "why")
+        table.add_column(column, justify="left" if left else "right")
     table.show_header = any(columns)
     for row in rows:
         table.add_row(*row)

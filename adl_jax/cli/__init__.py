@@ -3,6 +3,7 @@
 import typer
 
 from adl_jax.cli.check import check
+from adl_jax.cli.decide import decide
 from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
 from adl_jax.cli.simulate import simulate
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (replay, simulate, template, check, doctor):
+for command in (replay, simulate, template, check, decide, doctor):
     app.command()(command)
 
 
