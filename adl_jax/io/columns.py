@@ -251,7 +251,7 @@ def _check_header(
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[list[Any]]:
+def _adapter(kind: Any) -> TypeAdapter:
     # A column in one call: pydantic's core reads half a million values in 0.1 s, and
     # tells every one that is wrong.
     config = ConfigDict(coerce_numbers_to_str=True)
