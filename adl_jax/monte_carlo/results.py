@@ -1,7 +1,6 @@
 """What a Monte Carlo run returns: rows, in memory or in a folder."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +77,40 @@ class Results:
         frame["policy"] = frame["policy"].astype(str)
         return xr.Dataset.from_dataframe(frame.set_index(["scenario", "policy"]))
 
-    def column(self, name: str) -> dict[str, np.ndarray]:
-        """A column of every policy, in float64 and in the order of the scenarios."""
+    @property
+    def tilted(self) -> bool:
+        """Whether rare scenarios were drawn more often, so that rows have weights."""
+        return bool(self.manifest.get("tilted", False))
+
+    def weights(self) -> np.ndarray | None:
+        """What each scenario counts for; `None` where all count the same.
+
+        For `adl_jax.statistics`' `weighted_` functions.
+        """
+        if not self.tilted:
+            return None
+        logarithm = self.column("log_weight", as_drawn=True)
+        return np.exp(logarithm[self.policies[0]])
+
+    def column(self, name: str, *, as_drawn: bool = False) -> dict[str, np.ndarray]:
+        """A column of every policy, in float64 and in the order of the scenarios.
+
+        **Arguments:** `as_drawn`: whether the caller counts tilted scenarios with their
+        `weights`.
+
+        **Raises:** `InputError` where they are tilted and the caller does not say so: a
+        plain statistic of them would be of another law.
+        """
+        if self.tilted and not as_drawn:
+            raise InputError(
+                f"column {name!r} is of tilted scenarios, which count for their weights; "
+                "fix: pass as_drawn=True, and use the weighted_ functions of "
+                "adl_jax.statistics with results.weights(), or summarise(results)"
+            )
         table = self.to_arrow(["policy", name])
         values = table[name].to_numpy().astype(np.float64)
         count = len(self.policies)
         return {policy: values[i::count] for i, policy in enumerate(self.policies)}
-
-    def columns(self, names: list[str]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        """Several columns, one at a time."""
-        for name in names:
-            yield name, self.column(name)
 
     def __repr__(self) -> str:
         """Sizes and policies."""

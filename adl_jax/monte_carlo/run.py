@@ -174,6 +174,7 @@ def _identity(
             name: fingerprint(policy) for name, policy in policies.items()
         },
         "scenario_hash": fingerprint(scenario),
+        "tilted": jax.eval_shape(scenario.sample, key)[2].log_weight is not None,
         "configuration": None if configuration is None else dict(configuration),
         "dtype": str(scenario.market.mark.dtype),
         "versions": {name: version(name) for name in VERSIONS},
