@@ -2,6 +2,7 @@
 
 from adl_jax import (
     allocation as allocation,
+    learned as learned,
     scenario as scenario,
     severity as severity,
     vector as vector,

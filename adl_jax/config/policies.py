@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import field_validator, model_validator
 
+from adl_jax import learned as learned  # Registers its policies.
 from adl_jax.allocator import allocations
 from adl_jax.config.problems import Fault, faults, listed, nearest, short
 from adl_jax.config.sections import LARGEST, Name, Section, key, one_of
@@ -35,6 +36,9 @@ PARAMETERS = {
     "decay": Parameter(0, 10, "steps fall as the number of rounds to this power"),
     "endowment": Parameter(1e-6, LARGEST, "what the bettor starts with"),
     "power": Parameter(0, 100, "haircuts rise as leverage to this power"),
+    "doubt": Parameter(0, LARGEST, "rounds after which past residuals weigh as the rule"),
+    "width": Parameter(1, 1024, "units of a hidden layer", whole=True),
+    "seed": Parameter(0, 2**31, "of a network's first weights", whole=True),
     "memory": Parameter(1, 10_000, "rounds that are remembered", whole=True),
     "levels": Parameter(1, 20, "2 to this power rounds are covered", whole=True),
     "horizon": Parameter(1, 10_000, "rounds that are planned for", whole=True),

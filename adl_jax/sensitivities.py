@@ -1,0 +1,1 @@
+"""How much every reported figure depends on the venue."""
