@@ -55,7 +55,8 @@ def allowed(annotation, metadata):
     if annotation is bool:
         return "true, false"
     if annotation is str:
-        return "letters, digits, `_.+-`"
+        named = any(getattr(item, "pattern", None) for item in flat(metadata))
+        return "letters, digits, `_.+-`" if named else "text"
     if get_origin(annotation) is tuple:
         return "a list of " + allowed(parts[0], []).replace("0 to", "numbers, 0 to")
     low = high = None

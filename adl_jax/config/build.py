@@ -11,7 +11,11 @@ import numpy as np
 from adl_jax._types import as_dtype
 from adl_jax.allocator import ProRata
 from adl_jax.config.configuration import ZERO, Configuration
-from adl_jax.config.sections import PathReturns as PathSection, Section
+from adl_jax.config.sections import (
+    MarketSection,
+    PathReturns as PathSection,
+    Section,
+)
 from adl_jax.config.venue import (
     CLOSE_PRICES,
     LIQUIDATIONS,
@@ -19,6 +23,8 @@ from adl_jax.config.venue import (
     SCORES,
     VenueSection,
 )
+from adl_jax.io import Snapshot, read_book
+from adl_jax.io.snapshot import linear_slope
 from adl_jax.market import Market
 from adl_jax.policy import AbstractPolicy, Policy
 from adl_jax.result import InputError
@@ -26,6 +32,7 @@ from adl_jax.scenario import (
     AbstractReturns,
     Crash,
     FactorReturns,
+    Given,
     Liquidity,
     PathReturns,
     Scenario,
@@ -95,11 +102,46 @@ def build(configuration: Configuration) -> Built:
 
 
 def _scenario(configuration: Configuration) -> Scenario:
-    book, crash = configuration.book, configuration.crash
-    venue = _venue(
-        configuration.venue, _column(configuration, "max_leverage"), book.accounts
+    book, crash, own = configuration.book, configuration.crash, None
+    if book.folder is not None:
+        own = read_book(book.folder, balanced=book.balanced)
+        configuration = _with_markets_of(configuration, own)
+    venue = _venue(configuration, own)
+    books = Given(own.book()) if own is not None else _synthetic(configuration, venue)
+    shocks = Crash(
+        _returns(configuration),
+        Liquidity(**crash.liquidity.model_dump()),
+        funding=crash.funding_per_round or None,
     )
-    books = SyntheticBook(
+    return Scenario(
+        books,
+        _market(configuration, own),
+        venue,
+        shocks,
+        num_rounds=configuration.rounds,
+    )
+
+
+def _with_markets_of(configuration: Configuration, own: Snapshot) -> Configuration:
+    """The markets of a book that has been read, whose names may be any text."""
+    beta = np.ones_like(own.mark) if own.beta is None else own.beta
+    columns = (own.markets, own.mark, own.depth_usd, own.max_leverage, beta)
+    markets = tuple(
+        MarketSection.model_construct(
+            name=name,
+            mark_usd=float(mark),
+            depth_usd=float(depth),
+            max_leverage=float(leverage),
+            beta=float(moves),
+        )
+        for name, mark, depth, leverage, moves in zip(*columns, strict=True)
+    )
+    return configuration.model_copy(update={"markets": markets})
+
+
+def _synthetic(configuration: Configuration, venue: Venue) -> SyntheticBook:
+    book = configuration.book
+    return SyntheticBook(
         venue.margin,
         _column(configuration, "open_interest_share"),
         num_accounts=book.accounts,
@@ -112,14 +154,6 @@ def _scenario(configuration: Configuration) -> Scenario:
         zeta=book.positions_exponent,
         seed=book.structure_seed,
     )
-    shocks = Crash(
-        _returns(configuration),
-        Liquidity(**crash.liquidity.model_dump()),
-        funding=crash.funding_per_round or None,
-    )
-    return Scenario(
-        books, _market(configuration), venue, shocks, num_rounds=configuration.rounds
-    )
 
 
 def _named(section: Section, keys: dict[str, str]) -> dict[str, Any]:
@@ -131,18 +165,19 @@ def _column(configuration: Configuration, name: str) -> np.ndarray:
     return np.array([getattr(market, name) for market in configuration.markets], float)
 
 
-def _market(configuration: Configuration) -> Market:
+def _market(configuration: Configuration, own: Snapshot | None) -> Market:
     """The order books' part that the accounts have, under the whole market's slopes.
 
-    Everybody sells into the order book, so that the accounts have their share of its
-    depth; what others sell is in the path of the marks.
+    Everybody sells into the order book, so that accounts that are drawn have their share
+    of its depth; what others sell is in the path of the marks. A book of one's own is
+    everybody.
     """
-    order_book = configuration.order_book
-    share = configuration.book.accounts / value("venue.winners")
+    order_book, share = configuration.order_book, 1.0
+    if own is None:
+        share = configuration.book.accounts / value("venue.winners")
     mark = _column(configuration, "mark_usd")
     one_percent = _column(configuration, "depth_usd")
-    # What moves the last price by 1 % costs half of that on average.
-    slope = 0.01 / 2 * mark / (one_percent / mark) * order_book.impact_multiplier
+    slope = linear_slope(mark, one_percent) * order_book.impact_multiplier
     ratio, stays = order_book.impact_estimate_ratio, order_book.permanent_impact
     return Market(
         mark=mark,
@@ -151,6 +186,7 @@ def _market(configuration: Configuration) -> Market:
         impact_estimate=None if ratio == 1 else ratio * slope,
         permanent=None if stays == 0 else stays * 2 * slope,
         recovery=order_book.recovery,
+        lot=None if own is None else own.lot,
         max_leverage=_column(configuration, "max_leverage"),
         names=tuple(market.name for market in configuration.markets),
     )
@@ -175,8 +211,11 @@ def _returns(configuration: Configuration) -> AbstractReturns:
     return Tilted.toward_falls(factor, tilt.strength, untilted=tilt.untilted_share)
 
 
-def _venue(rules: VenueSection, max_leverage: np.ndarray, accounts: int) -> Venue:
-    fund = rules.fund_usd_per_account * accounts
+def _venue(configuration: Configuration, own: Snapshot | None) -> Venue:
+    rules = configuration.venue
+    max_leverage = _column(configuration, "max_leverage")
+    accounts = configuration.book.accounts if own is None else len(own.accounts)
+    fund = rules.fund_usd_per_account * accounts if own is None else own.fund
     if rules.preset == PAPER:
         venue = Venue(hyperliquid(max_leverage).margin, fund=Fund(balance=fund))
     else:
@@ -185,6 +224,7 @@ def _venue(rules: VenueSection, max_leverage: np.ndarray, accounts: int) -> Venu
         venue = preset(max_leverage, fund=fund)
     changes = {
         **_named(rules, _RULES),
+        "margin": None if own is None else own.margin(),
         "fund": _fund(rules, venue, accounts),
         "vault": _vault(rules, venue, accounts),
         "close_price": rules.close_price and CLOSE_PRICES[rules.close_price](),

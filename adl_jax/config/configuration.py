@@ -61,6 +61,7 @@ class Configuration(Section):
         found = [
             *repeated({"markets": self.markets, "policies": self.policies}),
             *self._accounts(),
+            *self._own_book(),
             *self._returns(),
             *self._contracts(),
         ]
@@ -69,6 +70,8 @@ class Configuration(Section):
         return self
 
     def _accounts(self) -> list[Fault]:
+        if self.book.folder is not None:
+            return []
         makers, accounts = len(self.markets), self.book.accounts
         winners = round(self.book.winner_share * (accounts - makers))
         if 0 < winners < accounts - makers:
@@ -78,6 +81,28 @@ class Configuration(Section):
             f"{self.book.winner_share:g} leave no winners or no losers"
         )
         return [Fault(("book", "accounts"), problem, "give more accounts")]
+
+    def _own_book(self) -> list[Fault]:
+        book = self.book
+        if book.folder is None:
+            problem = "has no effect: there is no folder"
+            fix = "remove it, or give folder"
+            return [] if book.balanced else [Fault(("book", "balanced"), problem, fix)]
+        # What a file says and a run ignores is worse than an error.
+        given = [
+            ("book", name)
+            for name, field in type(book).model_fields.items()
+            if name not in ("folder", "balanced")
+            and getattr(book, name) != field.get_default(call_default_factory=True)
+        ]
+        rules = self.venue
+        fund = type(rules).model_fields["fund_usd_per_account"].default
+        if rules.fund_usd_per_account != fund:
+            given.append(("venue", "fund_usd_per_account"))
+        if self.markets != eight_markets():
+            given.append(("markets",))
+        problem = "has no effect: the folder's book has it"
+        return [Fault(place, problem, "remove it") for place in given]
 
     def _returns(self) -> list[Fault]:
         returns = self.crash.returns

@@ -75,8 +75,13 @@ def one_of(names: Iterable[str]) -> Any:
 
 
 class BookSection(Section):
-    """Accounts and positions before the crash."""
+    """Accounts and positions before the crash: drawn, or a book of your own."""
 
+    folder: Annotated[str, Field(min_length=1, max_length=4096)] | None = key(
+        "a folder with your own book, from where the command runs; see Your own book",
+        None,
+    )
+    balanced: bool = key("whether longs and shorts of that book have to be equal", True)
     accounts: Annotated[int, Field(ge=1, le=10_000_000)] = key(
         "accounts in a scenario, one market maker a market included", 1000
     )
