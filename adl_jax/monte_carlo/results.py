@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from adl_jax.monte_carlo.store import MANIFEST
+from adl_jax.monte_carlo.store import MANIFEST, STOPPED
 from adl_jax.result import InputError
 
 
@@ -131,6 +131,9 @@ def read_results(folder: Path | str) -> Results:
     if not path.is_file():
         raise InputError(f"{folder}: holds no run ({MANIFEST} is missing)")
     manifest = json.loads(path.read_text(encoding="utf-8"))
+    stopped = folder / STOPPED
+    if stopped.is_file():
+        manifest |= json.loads(stopped.read_text(encoding="utf-8"))
     size, count = manifest["batch_size"], manifest["num_scenarios"]
     missing = [
         first

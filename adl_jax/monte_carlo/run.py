@@ -15,7 +15,8 @@ from adl_jax._types import Key
 from adl_jax.fingerprint import fingerprint
 from adl_jax.monte_carlo.batches import Batches, choose_batch_size
 from adl_jax.monte_carlo.results import Results
-from adl_jax.monte_carlo.store import FORMAT, Store, as_table, read_manifest
+from adl_jax.monte_carlo.store import FORMAT, STOPPED, Store, as_table, read_manifest
+from adl_jax.monte_carlo.until import Until, Watch
 from adl_jax.policy import AbstractPolicy, Recorded
 from adl_jax.result import InputError
 from adl_jax.scenario import Scenario
@@ -45,6 +46,7 @@ def monte_carlo(
     batch_size: int | None = None,
     out: Path | str | None = None,
     resume: bool = False,
+    until: Until | None = None,
     configuration: Mapping[str, Any] | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Results:
@@ -68,6 +70,8 @@ def monte_carlo(
         two, and a multiple of the local devices.
     - `out`: a folder for the rows; in memory if not given. `resume`: go on with the run
         in it.
+    - `until`: an `Until`: the half width of a figure at which to end, after
+        `num_scenarios` at most. One process alone can look.
     - `configuration`: plain values that describe the run, kept in the manifest.
     - `report`: called after every batch.
 
@@ -75,7 +79,7 @@ def monte_carlo(
 
     **Raises:** `InputError` for a raw key, no policies, a number of scenarios or a batch
     size that is no positive whole number, a recorded row, or a folder that holds
-    something else.
+    something else; or for `until` with several processes.
     """
     _check(key, policies, num_scenarios, batch_size)
     devices = jax.local_device_count()
@@ -86,6 +90,10 @@ def monte_carlo(
         )
     dtype = np.dtype(scenario.market.mark.dtype)
     identity = _identity(key, scenario, policies, num_scenarios, configuration)
+    watch = None
+    if until is not None:
+        identity |= {"until": until.to_dict()}
+        watch = _watch(until, policies, identity["tilted"])
     store = None
     if out is not None:
         folder = Path(out)
@@ -98,9 +106,11 @@ def monte_carlo(
         )
     batches = Batches(key, scenario, policies, size)
     began, worst, tables, computed = time.perf_counter(), 0.0, [], 0
+    done = 0
     process, processes = jax.process_index(), jax.process_count()
     for number, first in enumerate(range(0, num_scenarios, size)):
         count = min(size, num_scenarios - first)
+        done = first + count
         mine = number % processes == process
         if mine and not (store and store.has(first, count, len(policies))):
             rows = batches.run(first, count)
@@ -115,10 +125,16 @@ def monte_carlo(
                 store.write(first, table)
         if report is not None:
             seconds = time.perf_counter() - began
-            report(Progress(first + count, num_scenarios, computed, seconds))
-    manifest = identity | {"batch_size": size}
+            report(Progress(done, num_scenarios, computed, seconds))
+        if watch is not None:
+            table = tables[-1] if store is None else store.read(first)
+            if watch.enough(table):
+                break
+    manifest = identity | {"batch_size": size, "num_scenarios": done}
     if store is None:
         return Results(tables=tables, manifest=manifest)
+    if done < num_scenarios:
+        store.note(STOPPED, {"num_scenarios": done})
     store.note(
         f"finished-{process}.json",
         {
@@ -150,6 +166,15 @@ def _check(
     }.items():
         if value is not None and (not isinstance(value, int) or value < 1):
             raise InputError(f"monte_carlo: {name} is {value}; give 1 or more")
+
+
+def _watch(until: Until, policies: Mapping[str, Any], tilted: bool) -> Watch:
+    if jax.process_count() > 1:
+        raise InputError(
+            "monte_carlo: until needs all rows in order, and each of the "
+            f"{jax.process_count()} processes has its own; run one, or leave until out"
+        )
+    return Watch(until, list(policies), tilted)
 
 
 def _kept_size(folder: Path, size: int, asked: int | None, resume: bool) -> int:

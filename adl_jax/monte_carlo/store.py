@@ -15,6 +15,8 @@ from adl_jax.tables import written_whole
 
 
 MANIFEST = "manifest.json"
+STOPPED = "stopped.json"
+"""There where a run ended before its last scenario, because a figure was known."""
 FORMAT = 2
 _WHOLE = {"scenario": pa.int64(), "status": pa.int32()}
 
@@ -124,6 +126,10 @@ class Store:
         """Writes a batch."""
         with written_whole(self.path(first)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
+
+    def read(self, first: int) -> pa.Table:
+        """The batch that starts with scenario `first`."""
+        return pq.read_table(self.path(first))
 
     def note(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file beside the rows: what is measured, not what is computed."""

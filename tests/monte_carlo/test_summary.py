@@ -119,14 +119,14 @@ def test_tilted_scenarios_say_what_plain_ones_say():
         "zero": Policy(Fixed(0.0), ProRata()),
         "queue": Policy(Fixed(1.0), Queue()),
     }
-    brute = monte_carlo(jax.random.key(0), plain, policies, 1_500, batch_size=500)
-    found = monte_carlo(jax.random.key(1), tilted, policies, 1_500, batch_size=500)
+    brute = monte_carlo(jax.random.key(0), plain, policies, 600, batch_size=600)
+    found = monte_carlo(jax.random.key(1), tilted, policies, 600, batch_size=600)
     assert found.tilted
     assert not brute.tilted
     deeper = found.column("fall", as_drawn=True)["zero"].mean()
     assert deeper < brute.column("fall")["zero"].mean() - 0.01
     weights = found.weights()
-    assert abs(weights.mean() - 1) < 4 * weights.std() / np.sqrt(1_500)
+    assert abs(weights.mean() - 1) < 4 * weights.std() / np.sqrt(600)
     first, second = (
         summarise(results).set_index(["policy", "figure"]) for results in (brute, found)
     )
