@@ -8,6 +8,7 @@ from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
 from adl_jax.cli.simulate import simulate
 from adl_jax.cli.template import template
+from adl_jax.cli.train import train
 
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (replay, simulate, template, check, decide, doctor):
+for command in (replay, simulate, train, template, check, decide, doctor):
     app.command()(command)
 
 

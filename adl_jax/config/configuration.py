@@ -19,6 +19,7 @@ from adl_jax.config.sections import (
     eight_markets,
     key,
 )
+from adl_jax.config.train import TrainSection
 from adl_jax.config.venue import VenueSection
 from adl_jax.scenario.tilted import tilted_rate
 
@@ -55,6 +56,7 @@ class Configuration(Section):
         default_factory=usual_policies,
         description=f"what is compared; `{ZERO}`, which does nothing, is always there",
     )
+    train: TrainSection | None = key("what `adl-jax train` learns", None)
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "Configuration":

@@ -5,6 +5,10 @@ from adl_jax.train.fit import (
     Trained as Trained,
     train as train,
 )
+from adl_jax.train.from_configuration import (
+    Training as Training,
+    training_of as training_of,
+)
 from adl_jax.train.leaves import (
     FREE as FREE,
     POSITIVE as POSITIVE,
