@@ -36,6 +36,7 @@ from adl_jax.messages import (
 )
 from adl_jax.monte_carlo import (
     Results as Results,
+    compare as compare,
     monte_carlo as monte_carlo,
     read_results as read_results,
     summarise as summarise,

@@ -211,14 +211,29 @@ def write_table(frame: pd.DataFrame, stem: Path) -> list[Path]:
 
     **Returns:** the two paths.
     """
-    writers: dict[str, Callable[[Path], object]] = {
-        ".csv": lambda path: frame.to_csv(path, index=False),
-        ".parquet": lambda path: frame.to_parquet(path, index=False),
-    }
-    paths = []
-    for suffix, write in writers.items():
-        path = stem.with_suffix(suffix)
-        with written_whole(path) as temporary:
-            write(temporary)
-        paths.append(path)
+    paths = [stem.with_suffix(suffix) for suffix in _WRITERS]
+    for path in paths:
+        write_file(frame, path)
     return paths
+
+
+_WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+}
+
+
+def check_table_name(path: Path) -> None:
+    """Refuses a file whose name does not say which kind of table it is to be.
+
+    **Raises:** `InputError` naming the file and the fix.
+    """
+    if path.suffix not in _WRITERS:
+        raise InputError(f"{path}: no table; fix: a name that ends in .csv or .parquet")
+
+
+def write_file(frame: pd.DataFrame, path: Path) -> None:
+    """Writes a table as CSV or Parquet, as its name ends, whole or not at all."""
+    check_table_name(path)
+    with written_whole(path) as temporary:
+        _WRITERS[path.suffix](frame, temporary)

@@ -3,6 +3,7 @@
 import typer
 
 from adl_jax.cli.check import check
+from adl_jax.cli.compare import compare
 from adl_jax.cli.decide import decide
 from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (replay, simulate, train, template, check, decide, doctor):
+for command in (replay, simulate, compare, train, template, check, decide, doctor):
     app.command()(command)
 
 

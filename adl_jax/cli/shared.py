@@ -3,6 +3,7 @@
 import os
 import sys
 from enum import Enum
+from math import isfinite
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -19,10 +20,10 @@ FormatOption = Annotated[Format, typer.Option("--format", help="Print tables or 
 
 
 def without_nan(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
-    """JSON has no NaN: undefined numbers are null."""
+    """JSON has neither NaN nor infinity: such numbers are null."""
     return [
         {
-            name: None if isinstance(value, float) and value != value else value
+            name: None if isinstance(value, float) and not isfinite(value) else value
             for name, value in row.items()
         }
         for row in rows
@@ -51,6 +52,14 @@ def keep_programs() -> None:
     if os.access(folder, os.W_OK):
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def use_every_processor() -> None:
+    """Makes each processor a device, before anything asks for one: they split scenarios."""
+    import jax
+
+    if "jax_num_cpu_devices" in jax.config.values:
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
 
 
 def fail(message: str) -> NoReturn:

@@ -1,7 +1,6 @@
 """`adl-jax simulate`: policies on many crashes."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from adl_jax.cli.shared import Format, FormatOption, fail, keep_programs, without_nan
+from adl_jax.cli.shared import (
+    Format,
+    FormatOption,
+    fail,
+    keep_programs,
+    use_every_processor,
+    without_nan,
+)
 
 
 def simulate(
@@ -39,9 +45,7 @@ def simulate(
         fail("--resume goes on with a folder: give --out")
     import jax
 
-    # Before anything asks for a device: the scenarios are split over the processors.
-    if "jax_num_cpu_devices" in jax.config.values:
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    use_every_processor()
     keep_programs()
     from adl_jax.config import build, load
     from adl_jax.monte_carlo import monte_carlo, summarise

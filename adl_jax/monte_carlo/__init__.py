@@ -5,6 +5,7 @@ from adl_jax.monte_carlo.batches import (
     choose_batch_size as choose_batch_size,
     scenario_key as scenario_key,
 )
+from adl_jax.monte_carlo.compare import compare as compare
 from adl_jax.monte_carlo.results import Results as Results, read_results as read_results
 from adl_jax.monte_carlo.rows import COLUMNS as COLUMNS
 from adl_jax.monte_carlo.run import Progress as Progress, monte_carlo as monte_carlo
