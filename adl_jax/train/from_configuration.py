@@ -55,8 +55,7 @@ def training_of(configuration: Configuration) -> Training:
         policy=build(configuration).policies[section.policy],
         section=named[section.policy],
         problems=_families(configuration, "families", section.families),
-        # Registries promise constructors without arguments; these have numbers too.
-        objective=objectives[given.kind](**given.numbers()),  # pyright: ignore
+        objective=objectives[given.kind](**given.numbers()),
         validation=_families(configuration, "validation", section.validation),
         settings=Settings(**{name: getattr(section, name) for name in _SETTINGS}),
         leaves=section.leaves,

@@ -13,6 +13,7 @@ from adl_jax.messages import Trajectory
 from adl_jax.monte_carlo.batches import ABREAST
 from adl_jax.monte_carlo.rows import COLUMNS, row_of
 from adl_jax.policy import AbstractPolicy
+from adl_jax.projection._multiplier import ratio
 from adl_jax.remember import Remember
 from adl_jax.result import InputError
 from adl_jax.rounds import Rounds
@@ -27,6 +28,8 @@ GIVEN = {
     "overshoot": "USD, sum of (executed - needed - carried)+",
     "over_needed": "USD, sum of (executed - needed)+, the second part of (9)",
     "tracking": "USD, sum of |executed - needed|",
+    "relative_tracking": "tracking over the sum of max(executed, needed), in [0, 1]: 0 "
+    "is all right, 1 is nothing raised or all in vain",
     "concentration": "largest haircut fraction of any account and round",
     "concentration_sum": "sum over rounds of the largest haircut fraction, as in (9)",
 }
@@ -156,6 +159,7 @@ def stack_events(*events: Rounds) -> Replayed:
 def _of_rounds(run: Trajectory) -> dict[str, Array]:
     records = run.records
     over = jnp.maximum(records.executed - records.needed, 0).sum()
+    tracking = records.undershoot.sum() + over
     assert records.concentration is not None
     return {
         "deficit": records.deficit.sum(),
@@ -164,7 +168,10 @@ def _of_rounds(run: Trajectory) -> dict[str, Array]:
         "undershoot": records.undershoot.sum(),
         "overshoot": records.overshoot.sum(),
         "over_needed": over,
-        "tracking": records.undershoot.sum() + over,
+        "tracking": tracking,
+        "relative_tracking": ratio(
+            tracking, jnp.maximum(records.executed, records.needed).sum()
+        ),
         "concentration": records.concentration.max(),
         "concentration_sum": records.concentration.sum(),
     }
