@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from adl_jax._sums import largest, sum_by, sum_of
 from adl_jax._types import Key, PerAccount, PerPosition, Scalar
-from adl_jax.book import sum_by
 from adl_jax.messages import (
     Commitment,
     Information,
@@ -124,8 +124,8 @@ def decide(
     return Decision(
         commitment,
         budget,
-        haircut.sum(),
-        jnp.max(ratio(haircut, seen.capacity), initial=0),
+        sum_of(haircut),
+        largest(ratio(haircut, seen.capacity)),
         haircut,
         first_failure(status, failure),
     )
@@ -144,7 +144,7 @@ def _held(
     slack = jnp.finfo(budget.dtype).eps ** 0.75 * budget
     if seen.lot_value is not None:
         slack = slack + jnp.max(seen.lot_value, initial=0)
-    outside = (haircut != given).any() | (jnp.abs(haircut.sum() - budget) > slack)
+    outside = (haircut != given).any() | (jnp.abs(sum_of(haircut) - budget) > slack)
     infeasible = RESULTS.where(
         outside, RESULTS.infeasible_allocation, RESULTS.successful
     )

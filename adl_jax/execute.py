@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from adl_jax._sums import largest, sum_by, sum_of
 from adl_jax._types import Key, PerAccount, PerMarket, PerPosition, PerSide, Scalar
-from adl_jax.book import sum_by
-from adl_jax.liquidate import at_side, by_side, price_after
+from adl_jax.liquidate import at_side, price_after
 from adl_jax.market import Market
 from adl_jax.projection._multiplier import ratio
 from adl_jax.resolve import (
@@ -64,7 +64,7 @@ def close_out(now: Round, venue: Venue, contracts: PerPosition | None) -> Closed
     if contracts is not None:
         assert now.offer is not None
         ledger, by_adl, exposure, left = _cross(now, now.offer, venue, contracts)
-    price = price_after(ledger.mark, now.shock.impact, by_side(book, left, markets))
+    price = price_after(ledger.mark, now.shock.impact, book.by_side(left, markets))
     ledger = trade(ledger, left, at_side(book, left, price))
     return Closed(ledger, by_adl, price, exposure)
 
@@ -145,13 +145,12 @@ def execute(
     # policy. In `pnl` settlement they do, and this is the debt itself.
     needed, _ = unpaid_at(liquidation, venue, realised_price(liquidation, now.shock))
     ledger, spare = _fund_pays_carried(ledger, venue, carried, paid)
-    split = settle(jnp.maximum(haircut.sum(), 0), needed, carried - spare)
+    split = settle(jnp.maximum(sum_of(haircut), 0), needed, carried - spare)
     refunded = surplus = jnp.zeros_like(carried)
     if contracts is None:
         take = seize_collateral if venue.basis == "collateral" else seize
         if venue.surplus == "refund":
-            total = haircut.sum()
-            part = split.overshoot / jnp.where(total > 0, total, 1)
+            part = ratio(split.overshoot, sum_of(haircut))
             refunded, haircut = split.overshoot, haircut * (1 - part)
             ledger = take(ledger, haircut)
         else:
@@ -166,7 +165,7 @@ def execute(
     quantity = liquidation.quantity
     squares = (quantity**2).sum(axis=1)
     dtype = carried.dtype
-    count = lambda who: who.sum().astype(dtype)
+    count = lambda who: sum_of(who.astype(dtype))
     record = VenueRecord(
         **levels(ledger),
         liquidated=count(liquidation.liquidated),
@@ -179,18 +178,18 @@ def execute(
         closed_by_adl=closed.by_adl,
         outside_price=closed.outside_price,
         impact=ratio((now.shock.impact * squares).sum(), squares.sum()),
-        owed=jnp.where(liquidation.insolvent, -liquidation.equity, 0).sum(),
+        owed=sum_of(jnp.where(liquidation.insolvent, -liquidation.equity, 0)),
         debt=debt,
         paid_by_fund=paid.sum() + spare,
         refunded=refunded,
         surplus=surplus,
-        solvency=equity(ledger, market).sum(),
-        largest_haircut=jnp.max(haircut, initial=0),
-        beyond_profit=jnp.maximum(haircut - now.profit, 0).sum(),
-        unhedged=jnp.abs(closed.exposure).sum(),
+        solvency=sum_of(equity(ledger, market)),
+        largest_haircut=largest(haircut),
+        beyond_profit=sum_of(jnp.maximum(haircut - now.profit, 0)),
+        unhedged=sum_of(jnp.abs(closed.exposure)),
         touched=count(touched(now, haircut, contracts)),
         left=gone,
-        open_interest=(jnp.abs(ledger.book.size) * ledger.mark_of).sum(),
+        open_interest=sum_of(jnp.abs(ledger.book.size) * ledger.mark_of),
         exposure=closed.exposure,
     )
     return Executed(ledger, needed, carried - spare, record)
@@ -213,7 +212,7 @@ def _settle_debts(
     paid = paid_by_fund(ledger, venue, debt, liquidation.share)
     ledger = pay_from_fund(write_off(ledger, debt), paid)
     kept = jnp.where(closed, venue.margin_to_fund * jnp.maximum(owns, 0), 0)
-    return keep_margin(ledger, kept, liquidation.share), debt.sum(), paid
+    return keep_margin(ledger, kept, liquidation.share), sum_of(debt), paid
 
 
 def _fund_pays_carried(

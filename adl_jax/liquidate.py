@@ -7,8 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from adl_jax._sums import sum_of
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
-from adl_jax.book import Book, sum_by
+from adl_jax.book import Book
 from adl_jax.market import Market
 from adl_jax.score import Positions
 from adl_jax.settle import (
@@ -135,15 +136,10 @@ def position_scores(
     )
 
 
-def by_side(book: Book, size: PerPosition, num_markets: int) -> PerSide:
-    """Contracts of longs and of shorts in each market, both >= 0."""
-    sums = sum_by(jnp.abs(size), side_of(book, size), 2 * num_markets)
-    return sums.reshape(num_markets, 2)
-
-
 def at_side(book: Book, size: PerPosition, values: PerSide) -> PerPosition:
     """Each position's number of its own market and side."""
-    return values.reshape(-1)[side_of(book, size)]
+    long, short = book.of_market(values[:, 0]), book.of_market(values[:, 1])
+    return jnp.where(size < 0, short, long)
 
 
 def side_of(book: Book, size: PerPosition) -> Int[Array, " positions"]:
@@ -183,7 +179,7 @@ def liquidate(
     wanted = jnp.where(book.of_account(before.liquidated), part, 0) * book.size
 
     # The order book, in equal shares of each market's and side's orders.
-    asked = by_side(book, wanted, num_markets)
+    asked = book.by_side(wanted, num_markets)
     free = jnp.maximum(shock.depth[:, None] - ledger.taken, 0)
     some = asked > 0
     filled = jnp.where(some, jnp.minimum(free / jnp.where(some, asked, 1), 1), 0)
@@ -223,11 +219,11 @@ def liquidate(
         insolvent=insolvent,
         liquidated=before.liquidated,
         closeout=closeout,
-        quantity=by_side(ledger.book, closeout, num_markets),
+        quantity=ledger.book.by_side(closeout, num_markets),
         share=share,
         bankruptcy=bankruptcy,
         maintenance=before.maintenance,
-        book_sold=book_notional.sum(),
+        book_sold=sum_of(book_notional),
         to_vault=to_vault,
         fees=fees,
     )
@@ -249,7 +245,7 @@ def _fees(
     bits = 16 * jnp.finfo(asked.dtype).eps * (before + jnp.abs(book.collateral))
     paid = jnp.minimum(asked, jnp.maximum(equity(ledger, market) - bits, 0))
     fee = fee * book.of_account(paid / jnp.where(asked > 0, asked, 1))
-    return charge(ledger, fee, venue.fee_to_fund), fee.sum()
+    return charge(ledger, fee, venue.fee_to_fund), sum_of(fee)
 
 
 def _vault(
@@ -267,7 +263,7 @@ def _vault(
     waiting = book.by_account(jnp.abs(left)) > 0
     takes = waiting & (value >= 0) & (value < vault.below * before.maintenance)
     notional = jnp.abs(book.size) * ledger.mark_of
-    offered = jnp.where(takes, book.by_account(notional), 0).sum()
+    offered = sum_of(jnp.where(takes, book.by_account(notional), 0))
     held = (jnp.abs(ledger.vault_size) * ledger.mark).sum()
     room = jnp.maximum(vault.leverage * vault_equity(ledger) - held, 0)
     share = jnp.minimum(room / jnp.where(offered > 0, offered, 1), 1)

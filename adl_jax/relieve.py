@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
+from adl_jax._sums import sum_by, sum_of
 from adl_jax.allocation import queue_by_group
-from adl_jax.book import sum_by
 from adl_jax.liquidate import Shock, margin, position_scores, side_of
 from adl_jax.market import Market
 from adl_jax.projection._multiplier import ratio
@@ -47,6 +47,6 @@ def relieve_pool(ledger: Ledger, market: Market, venue: Venue, shock: Shock) -> 
     price = ledger.mark
     if shock.basis is not None:
         price = price * jnp.exp(-shock.basis)
-    ledger = trade(ledger, sold, price[book.market])
-    made = sum_by(closed, book.market, count) if ledger.fund.ndim else closed.sum()
-    return pool_pays(ledger, jnp.minimum(made, ledger.fund), closed.sum())
+    ledger = trade(ledger, sold, book.of_market(price))
+    made = sum_by(closed, book.market, count) if ledger.fund.ndim else sum_of(closed)
+    return pool_pays(ledger, jnp.minimum(made, ledger.fund), sum_of(closed))

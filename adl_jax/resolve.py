@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from adl_jax._sums import sum_by, sum_of
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
 from adl_jax.allocation import haircut_cap
-from adl_jax.book import Book, sum_by
+from adl_jax.book import Book
 from adl_jax.liquidate import (
     Liquidation,
     Shock,
@@ -91,7 +92,7 @@ def paid_by_fund(
     """
     available = fund_available(ledger, venue)
     if not ledger.fund.ndim:
-        return jnp.minimum(available, debt.sum())
+        return jnp.minimum(available, sum_of(debt))
     return jnp.minimum(available, _owed_by_market(ledger, debt, share))
 
 
@@ -109,10 +110,10 @@ def not_paid(
     would be a deficit that policies learn from.
     """
     if not ledger.fund.ndim:
-        return jnp.maximum(debt.sum() - paid, 0)
+        return jnp.maximum(sum_of(debt) - paid, 0)
     rest = (_owed_by_market(ledger, debt, share) - paid).sum()
     has_market = ledger.book.by_account(share) > 0
-    return rest + jnp.where(has_market, 0, debt).sum()
+    return rest + sum_of(jnp.where(has_market, 0, debt))
 
 
 def debts_at(liquidation: Liquidation, price: PerSide) -> PerAccount:
@@ -203,7 +204,7 @@ def observe(
     observation = Observation(
         round=index,
         deficit=deficit,
-        capacity_total=capacity.sum(),
+        capacity_total=sum_of(capacity),
         capacity=capacity,
         score=_foremost(book, scores, ledger.pnl),
         leverage=leverage,
@@ -226,7 +227,7 @@ def observe(
     if venue.settlement == "contracts":
         offer = _offer(
             *(liquidation, market, venue, shock, scores, leverage, capacity),
-            gross=owed.sum(),
+            gross=sum_of(owed),
         )
     return Round(shock, liquidation, profit, offer), observation
 

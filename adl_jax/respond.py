@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from adl_jax._sums import sum_of
 from adl_jax._types import Key, PerAccount, PerPosition, Scalar
 from adl_jax.market import Market
 from adl_jax.resolve import Round
@@ -37,7 +38,7 @@ def leave(
     # does not leave it with a debt.
     at_entry = venue.basis == "profit"
     price = ledger.book.entry_price if at_entry else ledger.mark_of
-    return trade(ledger, sold, price), gone.sum().astype(haircut.dtype)
+    return trade(ledger, sold, price), sum_of(gone.astype(haircut.dtype))
 
 
 def respond(

@@ -11,8 +11,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from adl_jax._sums import sum_by, sum_of
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
-from adl_jax.book import Book, sum_by
+from adl_jax.book import Book
 from adl_jax.market import Market
 from adl_jax.venue import Venue
 
@@ -58,7 +59,7 @@ class Ledger(eqx.Module):
     @property
     def mark_of(self) -> PerPosition:
         """Each position's mark."""
-        return self.mark[self.book.market]
+        return self.book.of_market(self.mark)
 
     @property
     def pnl(self) -> PerPosition:
@@ -106,7 +107,7 @@ def total_cash(ledger: Ledger) -> Scalar:
     """What never changes: all cash there is, less what is owed. USD."""
     book = ledger.book
     return (
-        (book.collateral.sum() - (book.size * book.entry_price).sum())
+        (sum_of(book.collateral) - sum_of(book.size * book.entry_price))
         + ledger.vault_cash
         + ledger.fund.sum()
         + ledger.revenue
@@ -172,7 +173,7 @@ def _with_book(ledger: Ledger, **changes: Any) -> Ledger:
 def pay_funding(ledger: Ledger, rate: PerMarket) -> Ledger:
     """Longs pay shorts `rate` of notional, whoever they are."""
     book, owed = ledger.book, rate * ledger.mark
-    paid = book.by_account(owed[book.market] * book.size)
+    paid = book.by_account(book.of_market(owed) * book.size)
     ledger = _with_book(ledger, collateral=book.collateral - paid)
     return dataclasses.replace(
         ledger,
@@ -196,7 +197,7 @@ def trade(ledger: Ledger, sold: PerPosition, price: PerPosition) -> Ledger:
     )
     return dataclasses.replace(
         ledger,
-        outside_cash=ledger.outside_cash - (sold * price).sum(),
+        outside_cash=ledger.outside_cash - sum_of(sold * price),
         outside_size=ledger.outside_size + by_market(book, sold, ledger.mark.shape[0]),
     )
 
@@ -208,7 +209,7 @@ def charge(ledger: Ledger, fee: PerPosition, to_fund: Scalar) -> Ledger:
     part = to_fund * fee
     return dataclasses.replace(
         _add_to_fund(ledger, part),
-        revenue=ledger.revenue + (fee - part).sum(),
+        revenue=ledger.revenue + sum_of(fee - part),
     )
 
 
@@ -222,7 +223,7 @@ def _feed(ledger: Ledger, amount: Scalar | PerMarket) -> Ledger:
 def _add_to_fund(ledger: Ledger, amount: PerPosition) -> Ledger:
     if ledger.fund.ndim:
         return _feed(ledger, by_market(ledger.book, amount, ledger.mark.shape[0]))
-    return _feed(ledger, amount.sum())
+    return _feed(ledger, sum_of(amount))
 
 
 def fee_income(ledger: Ledger, amount: Scalar) -> Ledger:
@@ -243,7 +244,7 @@ def sell_holdings(ledger: Ledger, market: Market, share: PerAccount) -> Ledger:
         collateral=ledger.book.collateral + share * value,
         holdings=holdings * (1 - share)[:, None],
     )
-    outside = ledger.outside_cash - (share * value).sum()
+    outside = ledger.outside_cash - sum_of(share * value)
     return dataclasses.replace(ledger, outside_cash=outside)
 
 
@@ -259,8 +260,8 @@ def move_to_vault(ledger: Ledger, market: Market, share: PerAccount) -> Ledger:
     outside = ledger.outside_cash
     if value is not None and holdings is not None:
         own, holdings = own + value, holdings * keep[:, None]
-        outside = outside - (share * value).sum()
-    cash = ledger.vault_cash + (share * own).sum()
+        outside = outside - sum_of(share * value)
+    cash = ledger.vault_cash + sum_of(share * own)
     vault_size = ledger.vault_size + by_market(book, moved, ledger.mark.shape[0])
     ledger = _with_book(
         ledger,
@@ -283,14 +284,14 @@ def keep_margin(ledger: Ledger, amount: PerAccount, share: PerPosition) -> Ledge
     ledger = _with_book(ledger, collateral=book.collateral - amount)
     if ledger.fund.ndim:
         return _add_to_fund(ledger, book.of_account(amount) * share)
-    return _feed(ledger, amount.sum())
+    return _feed(ledger, sum_of(amount))
 
 
 def write_off(ledger: Ledger, debt: PerAccount) -> Ledger:
     """Closed accounts without equity start from nothing; the venue is owed the rest."""
     book = ledger.book
     ledger = _with_book(ledger, collateral=book.collateral + debt)
-    return dataclasses.replace(ledger, debt=ledger.debt + debt.sum())
+    return dataclasses.replace(ledger, debt=ledger.debt + sum_of(debt))
 
 
 def pay_from_fund(ledger: Ledger, amount: Scalar | PerMarket) -> Ledger:
@@ -330,14 +331,14 @@ def seize(ledger: Ledger, haircut: PerAccount) -> Ledger:
     pace = book.of_account(taken / jnp.where(some, total, 1)) * profit
     moved = pace / jnp.where(book.size == 0, 1, book.size)
     ledger = _with_book(ledger, entry_price=book.entry_price + moved)
-    return dataclasses.replace(ledger, debt=ledger.debt - taken.sum())
+    return dataclasses.replace(ledger, debt=ledger.debt - sum_of(taken))
 
 
 def seize_collateral(ledger: Ledger, haircut: PerAccount) -> Ledger:
     """Takes equity itself: a social loss, not ADL."""
     book = ledger.book
     ledger = _with_book(ledger, collateral=book.collateral - haircut)
-    return dataclasses.replace(ledger, debt=ledger.debt - haircut.sum())
+    return dataclasses.replace(ledger, debt=ledger.debt - sum_of(haircut))
 
 
 def keep_surplus(ledger: Ledger, surplus: Scalar) -> Ledger:
@@ -357,7 +358,7 @@ def buy(ledger: Ledger, bought: PerPosition) -> Ledger:
     ledger = _with_book(ledger, size=size, entry_price=entry)
     return dataclasses.replace(
         ledger,
-        outside_cash=ledger.outside_cash + (bought * ledger.mark_of).sum(),
+        outside_cash=ledger.outside_cash + sum_of(bought * ledger.mark_of),
         outside_size=ledger.outside_size
         - by_market(book, bought, ledger.mark.shape[0]),
     )
@@ -382,7 +383,7 @@ def withdraw(ledger: Ledger, amount: PerAccount) -> Ledger:
     """Accounts take money out."""
     book = ledger.book
     ledger = _with_book(ledger, collateral=book.collateral - amount)
-    outside = ledger.outside_cash + amount.sum()
+    outside = ledger.outside_cash + sum_of(amount)
     return dataclasses.replace(ledger, outside_cash=outside)
 
 

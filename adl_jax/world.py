@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from adl_jax._sums import largest, sum_of
 from adl_jax._types import Index, Key
 from adl_jax.adl_round import Decision, record
 from adl_jax.book import Book
@@ -193,9 +194,9 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
             key=key,
         )
         decision = decision._replace(
-            executed=haircut.sum(),
+            executed=sum_of(haircut),
             haircut=haircut,
-            concentration=jnp.max(ratio(haircut, pending.profit), initial=0),
+            concentration=largest(ratio(haircut, pending.profit)),
         )
         kept = record(observation, decision, Outcome(done.needed), done.carried)
         return done.ledger, dataclasses.replace(kept, venue=done.record)
@@ -208,8 +209,8 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
             empty.venue,
             **levels(ledger),
             outside_price=price_after(ledger.mark, begun.shock.impact, nothing),
-            solvency=begun.margin.equity.sum(),
-            open_interest=begun.margin.notional.sum(),
+            solvency=sum_of(begun.margin.equity),
+            open_interest=sum_of(begun.margin.notional),
         )
         return ledger, dataclasses.replace(empty, venue=venue)
 

@@ -2,13 +2,14 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Var
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Int
 
@@ -18,13 +19,14 @@ from adl_jax.market import Market, Shocks
 from adl_jax.monte_carlo.rows import scenario_row
 from adl_jax.policy import AbstractPolicy
 from adl_jax.scenario import Scenario
+from adl_jax.venue import Venue
 
 
 # More scenarios at once than this do not run faster, and lose more when killed.
 LARGEST = 4096
 # Positions that a CPU device takes side by side: enough to hide the cost of starting each
 # operation, few enough for its cache.
-ABREAST = 65_536
+ABREAST = 32_768
 # A batch holds at most this share of the memory that is free.
 SHARE = 0.125
 
@@ -37,6 +39,22 @@ def scenario_key(key: Key, index: Int[Array, ""]) -> tuple[Key, Key]:
     """
     own = jax.random.fold_in(key, index)
     return jax.random.fold_in(own, 0), jax.random.fold_in(own, 1)
+
+
+class Draws(eqx.Module):
+    """Keys, books, markets and paths of a batch of scenarios.
+
+    **Fields:** two halves of the same tree, `None` where the other has an array: `each`
+    with a leading axis of scenarios, and `shared`, what does not depend on the key, once.
+    """
+
+    each: Any
+    shared: Any
+
+    @property
+    def batch_size(self) -> int:
+        """How many scenarios there are."""
+        return jax.tree.leaves(self.each)[0].shape[0]
 
 
 class Batches:
@@ -62,14 +80,14 @@ class Batches:
         self.batch_size = batch_size
         self.mesh = Mesh(np.array(jax.local_devices()), ("scenario",))
 
-    def draw(self, first: int) -> Any:
+    def draw(self, first: int) -> Draws:
         """Books, markets and paths of `batch_size` scenarios, starting with `first`."""
         index = jnp.arange(self.batch_size, dtype=jnp.int32) + first
         return _draw(self.mesh, self._key, self._scenario, index)
 
-    def act(self, name: str, drawn: Any) -> dict[str, Array]:
+    def act(self, name: str, drawn: Draws) -> dict[str, Array]:
         """Rows of a policy on what `draw` returned, by column, on the devices."""
-        return _act(self.mesh, self._scenario, self._policies[name], drawn)
+        return _act(self.mesh, self._scenario.venue, self._policies[name], drawn)
 
     def run(self, first: int, count: int) -> dict[str, dict[str, np.ndarray]]:
         """Rows of scenarios `first` to `first + count - 1`, by policy and column."""
@@ -81,15 +99,38 @@ class Batches:
         return rows
 
 
-def over_devices(
-    mesh: Mesh, function: Any, shared: Any, mapped: Any, side_by_side: int
+def over_draws(
+    mesh: Mesh,
+    function: Callable[[Any, Key, Book, Market, Shocks], Any],
+    shared: Any,
+    draws: Draws,
 ) -> Any:
+    """`function(shared, key, book, market, shocks)` of every scenario of a batch.
+
+    Scenarios are split over the devices of the mesh. On a CPU each device takes a few
+    side by side; on an accelerator all of them.
+
+    **Arguments:** `shared`: arrays that all scenarios share.
+    """
+    ours, fixed = eqx.partition(draws.shared, eqx.is_array)
+
+    def one(shared: Any, own: Any) -> Any:
+        arrays, ours = shared
+        return function(arrays, *eqx.combine(own, ours, fixed))
+
+    positions = eqx.combine(draws.each, draws.shared)[1].size.shape[-1]
+    return _over(mesh, one, (shared, ours), draws.each, positions)
+
+
+def _over(mesh: Mesh, function: Any, shared: Any, mapped: Any, positions: int) -> Any:
     """`function(shared, one)` over the leading axis of `mapped`, split over devices."""
+    batch = jax.tree.leaves(mapped)[0].shape[0]
+    at_once = _abreast(batch, mesh, positions)
 
     def local(shared: Any, mapped: Any) -> Any:
         one = lambda x: function(shared, x)
         if mesh.devices.flat[0].platform == "cpu":
-            return jax.lax.map(one, mapped, batch_size=side_by_side)
+            return jax.lax.map(one, mapped, batch_size=at_once)
         return jax.vmap(one)(mapped)
 
     along, whole = PartitionSpec("scenario"), PartitionSpec()
@@ -99,35 +140,57 @@ def over_devices(
 
 
 @eqx.filter_jit
-def _draw(mesh: Mesh, key: Key, scenario: Scenario, index: Int[Array, " batch"]) -> Any:
+def _draw(
+    mesh: Mesh, key: Key, scenario: Scenario, index: Int[Array, " batch"]
+) -> Draws:
     arrays, static = eqx.partition((key, scenario), eqx.is_array)
 
-    def one(shared: Any, i: Int[Array, ""]) -> tuple[Key, Book, Market, Shocks]:
+    def draw(shared: Any, i: Int[Array, ""]) -> tuple[Key, Book, Market, Shocks]:
         key, scenario = eqx.combine(shared, static)
         for_draw, for_run = scenario_key(key, i)
         return for_run, *scenario.sample(for_draw)
 
-    positions = jax.eval_shape(scenario.sample, key)[0].num_positions
-    return over_devices(mesh, one, arrays, index, abreast(index.size, mesh, positions))
+    varies = _varies(draw, arrays, index[0])
+    each = lambda shared, i: eqx.filter(draw(shared, i), varies)
+    first = draw(arrays, index[0])
+    shared = eqx.filter(first, varies, inverse=True)
+    return Draws(_over(mesh, each, arrays, index, first[1].num_positions), shared)
+
+
+def _varies(draw: Any, shared: Any, index: Int[Array, ""]) -> Any:
+    """Which arrays of a draw depend on its scenario's index: a tree of booleans.
+
+    Those that do not are kept once: indexing by one table in all scenarios of a batch is
+    several times as fast as by one each.
+    """
+    only_arrays = lambda i: eqx.filter(draw(shared, i), eqx.is_array)
+    program, shape = jax.make_jaxpr(only_arrays, return_shape=True)(index)
+    varying = {program.jaxpr.invars[0]}
+    for step in program.jaxpr.eqns:
+        if any(value in varying for value in step.invars if isinstance(value, Var)):
+            varying.update(step.outvars)
+    outputs = program.jaxpr.outvars
+    return jax.tree.unflatten(
+        jax.tree.structure(shape),
+        [isinstance(value, Var) and value in varying for value in outputs],
+    )
 
 
 @eqx.filter_jit
 def _act(
-    mesh: Mesh, scenario: Scenario, policy: AbstractPolicy, drawn: Any
+    mesh: Mesh, venue: Venue, policy: AbstractPolicy, draws: Draws
 ) -> dict[str, Array]:
-    arrays, static = eqx.partition((scenario.venue, policy), eqx.is_array)
-    sampled, fixed = eqx.partition(drawn, eqx.is_array)
+    arrays, static = eqx.partition((venue, policy), eqx.is_array)
 
-    def one(shared: Any, sample: Any) -> dict[str, Array]:
+    def row(shared: Any, *drawn: Any) -> dict[str, Array]:
+        key, book, market, shocks = drawn
         venue, policy = eqx.combine(shared, static)
-        key, book, market, shocks = eqx.combine(sample, fixed)
         return scenario_row(key, book, market, venue, policy, shocks)
 
-    batch, positions = drawn[1].size.shape
-    return over_devices(mesh, one, arrays, sampled, abreast(batch, mesh, positions))
+    return over_draws(mesh, row, arrays, draws)
 
 
-def abreast(batch: int, mesh: Mesh, positions: int) -> int:
+def _abreast(batch: int, mesh: Mesh, positions: int) -> int:
     """A power of two that divides what each device is given."""
     each = batch // mesh.size
     wanted = max(ABREAST // positions, 1)
