@@ -227,6 +227,8 @@ class _WholeLots(AbstractAllocation):
         assert lot is not None
         assert group is not None
         closed = jnp.zeros_like(capacity)
+        # What rounding alone keeps below a whole number of lots is that number.
+        budget = budget * (1 + 8 * jnp.finfo(capacity.dtype).eps)
         # Few groups have close-outs, of all markets and sides.
         for number in np.flatnonzero(np.asarray(budget)).tolist():
             inside = jnp.where(group == number, capacity, 0)

@@ -20,7 +20,7 @@ HOSTILE = (
     "\x1b[31mred\x1b[0m",
     "\u202egnp.exe",
     "[bold]markup[/bold][link=x]",
-    "line\nbreak,comma\r\nand \"quotes\"",
+    'line\nbreak,comma\r\nand "quotes"',
     "tab\there",
     "nul\x00",
     " spaces ",
@@ -55,7 +55,10 @@ def large(accounts=20_000, markets=12, seed=0):
     some = size != 0
     return {
         "accounts": pd.DataFrame(
-            {"account": names, "collateral_usd": draw.lognormal(9, 1, accounts).round(2)}
+            {
+                "account": names,
+                "collateral_usd": draw.lognormal(9, 1, accounts).round(2),
+            }
         ),
         "positions": pd.DataFrame(
             {

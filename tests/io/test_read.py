@@ -262,7 +262,8 @@ def test_a_table_can_come_from_anywhere(tmp_path):
 def test_polars_needs_no_dependency():
     polars = pytest.importorskip("polars")
     frames = {
-        name: polars.DataFrame(frame.to_dict("list")) for name, frame in tables().items()
+        name: polars.DataFrame(frame.to_dict("list"))
+        for name, frame in tables().items()
     }
     assert book_from_tables(frames).sha256() == example().sha256()
 
