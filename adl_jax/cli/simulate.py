@@ -35,6 +35,26 @@ def simulate(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out.")
     ] = False,
+    half_width: Annotated[
+        float | None,
+        typer.Option(
+            help="End when the 95 % interval of --figure is this far either way, after "
+            "--scenarios at most."
+        ),
+    ] = None,
+    relative: Annotated[
+        bool,
+        typer.Option("--relative", help="--half-width is a share of the figure."),
+    ] = False,
+    figure: Annotated[
+        str, typer.Option(help="Of --half-width and --convergence.")
+    ] = "unpaid_mean_usd",
+    convergence: Annotated[
+        bool,
+        typer.Option(
+            "--convergence", help="Show --figure from the first scenarios only."
+        ),
+    ] = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Run policies on many crashes of a simulated venue.
@@ -43,16 +63,27 @@ def simulate(
     """
     if resume and out is None:
         fail("--resume goes on with a folder: give --out")
+    if relative and half_width is None:
+        fail("--relative says how --half-width is meant: give --half-width")
     import jax
 
     use_every_processor()
     keep_programs()
     from adl_jax.config import build, load
-    from adl_jax.monte_carlo import monte_carlo, summarise
+    from adl_jax.monte_carlo import (
+        Until,
+        convergence as converging,
+        monte_carlo,
+        summarise,
+    )
+    from adl_jax.monte_carlo.summary import figure as known_figure
     from adl_jax.result import InputError
 
     try:
-        chosen = load(config)
+        chosen, until = load(config), None
+        if half_width is not None:
+            until = Until(figure, half_width, relative=relative)
+        known_figure(figure)
         jax.config.update("jax_enable_x64", chosen.dtype == "float64")
         scenario, policies = build(chosen)
         with _progress(format) as report:
@@ -64,10 +95,12 @@ def simulate(
                 batch_size=batch_size,
                 out=out,
                 resume=resume,
+                until=until,
                 configuration=chosen.model_dump(mode="json"),
                 report=report,
             )
         summary = summarise(results)
+        path = converging(results, figure) if convergence else None
     except InputError as error:
         fail(str(error))
     except OSError as error:
@@ -86,6 +119,8 @@ def simulate(
     if format is Format.json:
         rows = summary.to_dict("records")
         values = {"manifest": results.manifest, "figures": without_nan(rows)}
+        if path is not None:
+            values["convergence"] = without_nan(path.to_dict("records"))
         print(json.dumps(values, allow_nan=False, indent=2))
         return
     from rich.console import Console
@@ -93,8 +128,35 @@ def simulate(
     from adl_jax.monte_carlo_text import print_summary
 
     print_summary(Console(), summary)
+    if path is not None:
+        _print_convergence(Console(), path, figure)
+    if results.tilted:
+        size = summary.set_index("figure").loc["effective_sample_size", "value"].iloc[0]
+        print(
+            f"Scenarios are tilted and count for their weights, worth {size:,.0f} "
+            "scenarios for what is not rare."
+        )
     if out is not None:
         print(f"Rows are in {out}")
+
+
+def _print_convergence(console: Any, path: Any, figure: str) -> None:
+    """A line a number of scenarios: value and half width of every policy."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    title = f"{figure} from the first scenarios, and its half width"
+    table = Table(title=title, title_justify="left")
+    table.add_column("scenarios", justify="right")
+    policies = list(dict.fromkeys(path["policy"]))
+    for policy in policies:
+        table.add_column(escape(policy), justify="right")
+    at = path.set_index(["scenarios", "policy"])
+    for count in dict.fromkeys(path["scenarios"]):
+        rows = [at.loc[(count, policy)] for policy in policies]
+        cells = [f"{row['value']:.4g} ± {row['half_width']:.2g}" for row in rows]
+        table.add_row(f"{count:,}", *cells)
+    console.print(table)
 
 
 @contextmanager
