@@ -36,9 +36,11 @@ from adl_jax.messages import (
 )
 from adl_jax.monte_carlo import (
     Results as Results,
+    SmallestShocks as SmallestShocks,
     compare as compare,
     monte_carlo as monte_carlo,
     read_results as read_results,
+    reverse_stress as reverse_stress,
     summarise as summarise,
 )
 from adl_jax.policy import (

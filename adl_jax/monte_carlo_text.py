@@ -149,7 +149,7 @@ def print_smallest_shocks(
     )
     for event, rows in frame.groupby("event", sort=False):
         says = EVENTS[str(event)]
-        if event == "cost":
+        if event == "cost" and found.cost is not None:
             says = f"winners pay {_money(found.cost)} USD"
         table = Table(title=says[0].upper() + says[1:], title_justify="left")
         table.add_column("", overflow="fold")

@@ -7,6 +7,7 @@ from adl_jax.cli.compare import compare
 from adl_jax.cli.decide import decide
 from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
+from adl_jax.cli.reverse_stress import reverse_stress
 from adl_jax.cli.simulate import simulate
 from adl_jax.cli.template import template
 from adl_jax.cli.train import train
@@ -19,7 +20,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (replay, simulate, compare, train, template, check, decide, doctor):
+for command in (
+    *(replay, simulate, compare, reverse_stress, train),
+    *(template, check, decide, doctor),
+):
     app.command()(command)
 
 

@@ -106,18 +106,17 @@ def compare(results: Sequence[Results], reference: str | None = None) -> pd.Data
         base_value = what.statistic.of(base, weights[chosen.run])
         for run in sorted({entry.run for entry in entries}):
             values, pairing = _values(results[run], what), pairings[run]
-            for entry in entries:
-                if entry.run != run:
-                    continue
+            weight = weights[run]
+            for entry in (entry for entry in entries if entry.run == run):
                 sample = values[entry.policy]
-                value = what.statistic.of(sample, weights[run])
+                value = what.statistic.of(sample, weight)
                 difference, pairs = None, 0
                 if entry != chosen and pairing == "independent":
                     difference = independent_difference(value, base_value)
                 elif entry != chosen:
                     pairs = min(len(sample), len(base))
-                    count = None if weights[run] is None else weights[run][:pairs]
-                    difference = _paired(what, sample[:pairs], base[:pairs], count)
+                    counts = None if weight is None else weight[:pairs]
+                    difference = _paired(what, sample[:pairs], base[:pairs], counts)
                 rows.append({
                     "policy": entry.name,
                     "figure": name,
@@ -258,8 +257,9 @@ def _entries(results: Sequence[Results]) -> list[Entry]:
                 f"{names[run]}: has format {found}, this version reads {FORMAT}; fix: "
                 "run it again, or compare with the version that it was made by"
             )
-        scenarios = tuple(
-            str(one.manifest[name]) for name in (*_SCENARIOS, "num_scenarios")
+        scenarios = (
+            *(str(one.manifest[name]) for name in _SCENARIOS),
+            one.num_scenarios,
         )
         for policy in one.policies:
             what = policy, one.manifest["policy_hashes"][policy], *scenarios

@@ -10,7 +10,15 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from adl_jax import InputError, Policy, ProRata, Queue, compare, monte_carlo
+from adl_jax import (
+    InputError,
+    Policy,
+    ProRata,
+    Queue,
+    Results,
+    compare,
+    monte_carlo,
+)
 from adl_jax._types import as_dtype
 from adl_jax.cli import app
 from adl_jax.monte_carlo.compare import (
@@ -207,6 +215,29 @@ def test_runs_that_cannot_be_read_are_refused(base):
     old = type(base)(folder=base.folder, manifest=base.manifest | {"format": 0})
     with pytest.raises(InputError, match="base: has format 0"):
         compare([base, old])
+
+
+class Weighted(Results):
+    """Results whose scenarios count for weights."""
+
+    def weights(self):
+        return np.linspace(0.5, 1.5, self.num_scenarios)
+
+
+def test_tilted_scenarios_count_for_their_weights(base):
+    weighted = Weighted(folder=base.folder, manifest=base.manifest)
+    frame = compare([weighted])
+    moved = base.column("unpaid")["queue"] - base.column("unpaid")["zero"]
+    expected = np.average(moved, weights=weighted.weights())
+    assert at(frame, "queue", "unpaid_mean_usd")["difference"] == pytest.approx(
+        expected
+    )
+    # One seed under two laws: neither paired nor independent.
+    other = Weighted(
+        folder=base.folder, manifest=base.manifest | {"scenario_hash": "another"}
+    )
+    with pytest.raises(InputError, match="give one of them another seed"):
+        compare([base, other])
 
 
 def command(*arguments):
