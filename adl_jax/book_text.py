@@ -1,9 +1,10 @@
 """A book, and a decision on it, as tables in a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from adl_jax.inert import shown
@@ -38,7 +39,7 @@ def print_book(console: Console, snapshot: Snapshot, summary: Summary) -> None:
             for level, value in summary.leverage.items()
         ),
     ]
-    console.print(_table("Totals", ("", ""), lines))
+    _print(console, _table("Totals", ("", ""), lines))
     columns = (
         "market",
         "mark",
@@ -60,7 +61,7 @@ def print_book(console: Console, snapshot: Snapshot, summary: Summary) -> None:
         )
         for row in summary.markets
     ]
-    console.print(_table("Open interest", columns, rows))
+    _print(console, _table("Open interest", columns, rows))
     if summary.under_margin:
         columns = ("account", "equity, USD", "maintenance, USD", "notional, USD")
         rows = [
@@ -73,7 +74,7 @@ def print_book(console: Console, snapshot: Snapshot, summary: Summary) -> None:
         title = (
             f"Under maintenance margin, {len(rows)} of {len(summary.under_margin):,}"
         )
-        console.print(_table(title, columns, rows))
+        _print(console, _table(title, columns, rows))
     console.print("\nOdd:" if summary.odd else "\nNothing is odd.", highlight=False)
     for sentence in summary.odd:
         console.print(f"  {sentence}", markup=False, highlight=False)
@@ -92,13 +93,13 @@ def print_decision(console: Console, decision: LiveDecision) -> None:
         ("stays unpaid, USD", _usd(totals["unpaid"])),
         ("winners touched", f"{totals['touched']:,} of {totals['winners']:,}"),
     ]
-    console.print(_table("Decision", ("", ""), lines))
+    _print(console, _table("Decision", ("", ""), lines))
     if decision.status != "successful":
         console.print(f"Note: {decision.status}.", markup=False, highlight=False)
     shown_lines = decision.lines[:_MOST_LINES]
     if shown_lines:
         count = f"{len(shown_lines)} of {len(decision.lines):,}"
-        console.print(_closes(count, shown_lines))
+        _print(console, _closes(count, shown_lines))
     console.print(f"\naudit sha256 {decision.audit['sha256']}", highlight=False)
 
 
@@ -109,7 +110,7 @@ def _closes(count: str, lines: tuple[Line, ...]) -> Table:
             (
                 inert(line.account),
                 _usd(line.haircut_usd),
-                f"{line.share:.2%}",
+                _percent(line.share),
                 line.reason,
             )
             for line in lines
@@ -136,19 +137,40 @@ def inert(name: str) -> str:
     return escape(shown(name, 40))
 
 
+def _print(console: Console, table: Table) -> None:
+    """Prints a table whole: a number cut short would be wrong, so that lines may wrap."""
+    needed = Measurement.get(console, console.options.update(max_width=1000), table)
+    width = console.width
+    console.width = max(width, needed.minimum)
+    console.print(table)
+    console.width = width
+
+
 def _table(
-    title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]
+    title: str, columns: Iterable[str], rows: Sequence[tuple[str, ...]]
 ) -> Table:
     table = Table(
         title=f"\n{title}", title_justify="left", title_style="bold", box=None
     )
     for place, column in enumerate(columns):
-        left = not place or column in ("market", "why")
-        table.add_column(column, justify="left" if left else "right")
+        if column == "why":
+            table.add_column(column, min_width=24)
+            continue
+        longest = max((len(row[place]) for row in rows), default=0)
+        table.add_column(
+            column,
+            justify="left" if not place or column == "market" else "right",
+            min_width=max(longest, len(column)),
+            no_wrap=True,
+        )
     table.show_header = any(columns)
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
 def _usd(value: float) -> str:

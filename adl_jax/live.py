@@ -44,7 +44,7 @@ class Line(NamedTuple):
     `market`, `side`, `position`, `close`, `lots` and `price` are `None` where profit is
     taken and no contracts are closed; `lots` also where the venue knows none, or where a
     position is closed in full that is no whole number of them. Contracts and USD; `share`
-    is the haircut over the account's profit.
+    is the haircut over the account's profit, `None` where it has none.
     """
 
     account: str
@@ -56,7 +56,7 @@ class Line(NamedTuple):
     price: float | None
     profit_usd: float
     haircut_usd: float
-    share: float
+    share: float | None
     reason: str
 
 
@@ -286,7 +286,7 @@ def _lines(
                 price=None,
                 profit_usd=float(profit[i]),
                 haircut_usd=float(haircut[i]),
-                share=float(haircut[i] / profit[i]),
+                share=_share(float(haircut[i]), float(profit[i])),
                 reason=reasons.of(i, float(haircut[i] / reasons.capacity[i])),
             )
             for i in np.flatnonzero(haircut > 0).tolist()
@@ -323,11 +323,15 @@ def _closes(
                 price=float(price[i]),
                 profit_usd=float(profit[account]),
                 haircut_usd=float(contracts[i] * loss[i]),
-                share=float(contracts[i] * loss[i] / profit[account]),
+                share=_share(float(contracts[i] * loss[i]), float(profit[account])),
                 reason=reasons.of(i, float(contracts[i] / capacity[i])),
             )
         )
     return rows
+
+
+def _share(haircut: float, profit: float) -> float | None:
+    return haircut / profit if profit > 0 else None
 
 
 def _plain(contracts: float) -> float:
@@ -410,6 +414,11 @@ def _totals(
     assert seen.capacity is not None
     deficit = float(seen.deficit)
     raised = sum(line.haircut_usd for line in lines)
+    winners = np.asarray(seen.capacity) > 0
+    if now.offer is not None:
+        # Some rules also close winning positions of accounts without profit.
+        book = now.liquidation.ledger.book
+        winners = np.asarray(book.by_account(now.offer.capacity)) > 0
     return {
         "owed": owed,
         "fund_pays": 0.0 if given else owed - deficit,
@@ -418,7 +427,7 @@ def _totals(
         "budget": float(done.budget),
         "raised": raised,
         "unpaid": max(deficit - raised, 0.0),
-        "winners": int((np.asarray(seen.capacity) > 0).sum()),
+        "winners": int(winners.sum()),
         "touched": len({line.account for line in lines}),
     }
 

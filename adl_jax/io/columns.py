@@ -21,8 +21,10 @@ from adl_jax.io.problems import Problems
 from adl_jax.io.schema import column_types, is_text
 
 
-# Small, so that the lines of one are gone before the garbage collector counts them.
-CHUNK = 4_096
+CHUNK = 65_536
+# Few enough that lines are gone before the garbage collector, which looks after every
+# 700 new objects, has to keep them.
+LINES = 512
 
 
 class Table(NamedTuple):
@@ -168,7 +170,7 @@ def _of_csv(name: str, reader: Any, width: int, lost: _Lost) -> Iterator[Chunk]:
         lines: list[list[str]] = []
         try:
             # Extended, so that lines before a broken one are kept.
-            lines.extend(islice(reader, CHUNK))
+            lines.extend(islice(reader, LINES))
         except csv.Error as error:
             problem = f"no CSV from about here on ({error})"
             lost.add(name, problem, "close every quotation mark", row=row + len(lines))
@@ -180,7 +182,7 @@ def _of_csv(name: str, reader: Any, width: int, lost: _Lost) -> Iterator[Chunk]:
         if any(len(cells) != width or not any(cells) for cells in lines):
             rows, lines = _whole(name, rows, lines, width, lost)
         if lines:
-            yield Chunk(rows, list(zip(*lines, strict=True)))
+            yield Chunk(rows, [[cells[i] for cells in lines] for i in range(width)])
 
 
 def _whole(

@@ -163,23 +163,30 @@ def _odd(
             "positions that are no whole number of lots",
             [_position(snapshot, i) for i in np.flatnonzero(broken).tolist()],
         )
-    for row in rows:
-        name = quoted(row["market"])
-        if not row["positions"]:
-            found.append(f"nobody has a position in {name}")
-            continue
-        for side in ("long", "short"):
-            if row["positions"] > _FEW and row[f"{side}_largest_share"] > 0.5:
-                share = row[f"{side}_largest_share"]
-                found.append(f"one account holds {share:.0%} of the {side}s in {name}")
-        long, short = row["long_contracts"], row["short_contracts"]
-        if abs(long - short) > 1e-9 * (long + short):
-            found.append(f"longs and shorts in {name} are {long:,.6g} and {short:,.6g}")
-        if row["depth_share"] > 1:
-            found.append(f"the order book of {name} takes all that is open in it")
+    of_market = lambda which: [row["market"] for row in rows if which(row)]
+    say("markets without a position", of_market(lambda row: not row["positions"]))
+    for side in ("long", "short"):
+        say(
+            f"markets in which one account holds most of the {side}s",
+            of_market(
+                lambda row, side=side: (
+                    row["positions"] > _FEW and row[f"{side}_largest_share"] > 0.5
+                )
+            ),
+        )
+    say("markets in which longs and shorts differ", of_market(_unbalanced))
+    say(
+        "markets whose order book takes all that is open",
+        of_market(lambda row: row["positions"] and row["depth_share"] > 1),
+    )
     if snapshot.fund.sum() == 0:
         found.append("the fund is empty")
     return found
+
+
+def _unbalanced(row: dict[str, Any]) -> bool:
+    long, short = row["long_contracts"], row["short_contracts"]
+    return abs(long - short) > 1e-9 * (long + short)
 
 
 def _position(snapshot: Snapshot, row: int) -> str:

@@ -146,7 +146,7 @@ def test_unbalanced_books_have_to_be_allowed(tmp_path):
     assert "longs in 'BTC'" in run("check", folder).output
     result = run("check", folder, "--unbalanced")
     assert result.exit_code == 0
-    assert "longs and shorts in 'BTC'" in result.output
+    assert "longs and shorts differ: 1 ('BTC')" in result.output
 
 
 def test_hostile_names_are_inert_wherever_they_come_out(tmp_path):
