@@ -24,6 +24,12 @@ from adl_jax.event import (
     read_events as read_events,
     read_rounds as read_rounds,
 )
+from adl_jax.io import (
+    Snapshot as Snapshot,
+    book_from_tables as book_from_tables,
+    read_book as read_book,
+)
+from adl_jax.live import decide_now as decide_now
 from adl_jax.loop import replay as replay, simulate as simulate
 from adl_jax.market import Market as Market, Shocks as Shocks
 from adl_jax.messages import (
