@@ -2,6 +2,7 @@
 
 import typer
 
+from adl_jax.cli.bench import bench
 from adl_jax.cli.check import check
 from adl_jax.cli.compare import compare
 from adl_jax.cli.decide import decide
@@ -22,7 +23,7 @@ app = typer.Typer(
 )
 for command in (
     *(replay, simulate, compare, reverse_stress, train),
-    *(template, check, decide, doctor),
+    *(template, check, decide, doctor, bench),
 ):
     app.command()(command)
 

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,8 +22,9 @@ from adl_jax.scenario import Scenario
 from adl_jax.venue import Venue
 
 
-# More scenarios at once than this do not run faster, and lose more when killed.
-LARGEST = 4096
+# More scenarios at once than this do not run faster, and lose more when killed; an
+# accelerator needs more of them before starting its operations costs nothing.
+LARGEST, LARGEST_SIDE_BY_SIDE = 4096, 32_768
 # Positions that a CPU device takes side by side: enough to hide the cost of starting each
 # operation, few enough for its cache.
 ABREAST = 32_768
@@ -57,6 +58,24 @@ class Draws(eqx.Module):
         return jax.tree.leaves(self.each)[0].shape[0]
 
 
+class Program(NamedTuple):
+    """A compiled program with its arguments: `run()` runs it, in `peak_bytes`."""
+
+    run: Callable[[], Any]
+    peak_bytes: int
+
+
+def _compiled(function: Any, arguments: tuple[Any, ...]) -> Program:
+    compiled = function.lower(*arguments).compile()
+    memory = compiled.compiled.memory_analysis()
+    peak = (
+        memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        + memory.temp_size_in_bytes
+    )
+    return Program(lambda: compiled(*arguments), peak)
+
+
 class Batches:
     """Runs policies on ranges of scenarios, all on the same books and paths.
 
@@ -82,12 +101,11 @@ class Batches:
 
     def draw(self, first: int) -> Draws:
         """Books, markets and paths of `batch_size` scenarios, starting with `first`."""
-        index = jnp.arange(self.batch_size, dtype=jnp.int32) + first
-        return _draw(self.mesh, self._key, self._scenario, index)
+        return _draw(*self._to_draw(first))
 
     def act(self, name: str, drawn: Draws) -> dict[str, Array]:
         """Rows of a policy on what `draw` returned, by column, on the devices."""
-        return _act(self.mesh, self._scenario.venue, self._policies[name], drawn)
+        return _act(*self._to_act(name, drawn))
 
     def run(self, first: int, count: int) -> dict[str, dict[str, np.ndarray]]:
         """Rows of scenarios `first` to `first + count - 1`, by policy and column."""
@@ -97,6 +115,21 @@ class Batches:
             values = jax.device_get(self.act(name, drawn))
             rows[name] = {column: value[:count] for column, value in values.items()}
         return rows
+
+    def compile_draw(self) -> Program:
+        """The program of `draw`, from scenario 0."""
+        return _compiled(_draw, self._to_draw(0))
+
+    def compile_act(self, name: str, drawn: Draws) -> Program:
+        """The program of `act` on what `draw` returned."""
+        return _compiled(_act, self._to_act(name, drawn))
+
+    def _to_draw(self, first: int) -> tuple[Any, ...]:
+        index = jnp.arange(self.batch_size, dtype=jnp.int32) + first
+        return self.mesh, self._key, self._scenario, index
+
+    def _to_act(self, name: str, drawn: Draws) -> tuple[Any, ...]:
+        return self.mesh, self._scenario.venue, self._policies[name], drawn
 
 
 def over_draws(
@@ -211,9 +244,10 @@ def choose_batch_size(scenario: Scenario, num_scenarios: int) -> int:
     )
     devices = jax.local_devices()
     # Side by side a scenario holds some forty arrays of the size of its book.
-    alive = 2 if devices[0].platform == "cpu" else 40
+    one_by_one = devices[0].platform == "cpu"
+    alive, largest = (2, LARGEST) if one_by_one else (40, LARGEST_SIDE_BY_SIDE)
     fits = SHARE * _free_memory(devices[0]) / max(alive * each, 1)
-    wanted = min(fits, LARGEST, max(num_scenarios / 4, 1))
+    wanted = min(fits, largest, max(num_scenarios / 4, 1))
     size = 2 ** max(int(math.log2(max(wanted, 1))), 0)
     return max(size, 1) * len(devices) // math.gcd(size, len(devices))
 
