@@ -6,6 +6,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
+from adl_jax._sums import largest, sum_of
 from adl_jax._types import PerAccount, Scalar
 from adl_jax.projection import entropic, euclidean
 from adl_jax.vector.gradient import fractions
@@ -58,8 +59,8 @@ class Euclidean(AbstractGeometry):
     ) -> PerAccount:
         """The nearest fractions that raise the budget, in USD."""
         # Relative to the largest capacity, so that weights and budget are near 1.
-        largest = jnp.max(capacity, initial=0)
-        unit = jnp.where(largest > 0, largest, 1)
+        most = largest(capacity)
+        unit = jnp.where(most > 0, most, 1)
         ones = jnp.ones_like(capacity)
         near = euclidean(learned, ones, budget / unit, weight=capacity / unit)
         return jnp.minimum(capacity * near, capacity)
@@ -73,7 +74,7 @@ class Euclidean(AbstractGeometry):
     def squared_norm(self, gradient: PerAccount, capacity: PerAccount) -> Scalar:
         """Sum of squares, USD^2."""
         del capacity
-        return (gradient**2).sum()
+        return sum_of(gradient**2)
 
     def move(
         self,
@@ -109,13 +110,13 @@ class Entropic(AbstractGeometry):
     ) -> PerAccount:
         """The fractions played over the largest; of old where nothing was raised."""
         fraction = fractions(haircut, capacity)
-        largest = jnp.max(fraction, initial=0)
-        raised = (capacity > 0) & (largest > 0)
-        return jnp.where(raised, fraction / jnp.where(largest > 0, largest, 1), learned)
+        most = largest(fraction)
+        raised = (capacity > 0) & (most > 0)
+        return jnp.where(raised, fraction / jnp.where(most > 0, most, 1), learned)
 
     def squared_norm(self, gradient: PerAccount, capacity: PerAccount) -> Scalar:
         """The square of the largest slope of a haircut, without unit."""
-        return jnp.max(jnp.abs(_of_haircuts(gradient, capacity)), initial=0) ** 2
+        return largest(jnp.abs(_of_haircuts(gradient, capacity))) ** 2
 
     def move(
         self,
@@ -135,7 +136,7 @@ def _of_haircuts(gradient: PerAccount, capacity: PerAccount) -> PerAccount:
     """Slopes of haircuts in USD, from those of fractions; 0 for no winner."""
     # A winner of less than rounding of the largest counts as one of that, or its slope
     # could be infinite.
-    least = jnp.finfo(capacity.dtype).eps * jnp.max(capacity, initial=0)
+    least = jnp.finfo(capacity.dtype).eps * largest(capacity)
     winner = capacity > 0
     size = jnp.where(winner, jnp.maximum(capacity, least), 1)
     return jnp.where(winner, gradient, 0) / size

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from adl_jax._sums import largest, sum_of
 from adl_jax._types import PerAccount, Scalar
 
 
@@ -40,10 +41,9 @@ def fraction_gradient(
     """
     winner = capacity > 0
     fraction = fractions(haircut, capacity)
-    largest = jnp.max(fraction, initial=0)
     grain = 64 * jnp.finfo(fraction.dtype).eps
-    worst = winner & (fraction >= largest * (1 - grain))
-    count = jnp.maximum(worst.sum(), 1).astype(fraction.dtype)
+    worst = winner & (fraction >= largest(fraction) * (1 - grain))
+    count = jnp.maximum(sum_of(worst.astype(fraction.dtype)), 1)
     uneven = jnp.where(worst, fair / count, 0)
-    off = jnp.sign(haircut.sum() - needed)
+    off = jnp.sign(sum_of(haircut) - needed)
     return track * off * capacity + uneven

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
+from adl_jax._sums import sum_of
 from adl_jax._types import PerAccount, Scalar, as_float
 from adl_jax.vector.geometry import AbstractGeometry
 from adl_jax.vector.gradient import fraction_gradient
@@ -86,7 +87,7 @@ class FractionLearner(eqx.Module):
             capacity,
             needed,
             track=jnp.maximum(self.track, 0).astype(dtype),
-            fair=(fair if price is None else fair + price) * capacity.sum(),
+            fair=(fair if price is None else fair + price) * sum_of(capacity),
         )
         total = state.sum_of_squares + self.geometry.squared_norm(gradient, capacity)
         some = total > 0
@@ -94,7 +95,7 @@ class FractionLearner(eqx.Module):
         step = jnp.where(some, self.step_size.astype(dtype) / root, 0)
         learned = _coordinates(state, capacity, budget)
         played = self.geometry.keep(learned, haircut, capacity)
-        now = jnp.where(capacity.sum() > 0, 1, 0).astype(dtype)
+        now = jnp.where(sum_of(capacity) > 0, 1, 0).astype(dtype)
         return LearnerState(
             self.geometry.move(played, gradient, capacity, step),
             jnp.maximum(state.started, now),
@@ -105,7 +106,7 @@ class FractionLearner(eqx.Module):
 def _coordinates(
     state: LearnerState, capacity: PerAccount, budget: Scalar
 ) -> PerAccount:
-    held = capacity.sum()
+    held = sum_of(capacity)
     even = jnp.where(held > 0, budget, 1) / jnp.where(held > 0, held, 1)
     # Where nothing is raised any equal coordinates are pro rata; entropy needs some
     # above 0.

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
+from adl_jax._sums import largest
 from adl_jax._types import Scalar, as_float
 from adl_jax.messages import Observation, Record
 from adl_jax.severity import AbstractSeverity
@@ -66,7 +67,7 @@ class PrimalDual(AbstractFractionPolicy[PrimalDualState]):
             learner = self.learner.learn(
                 learner, capacity, record.budget, haircut, record.needed, price=price
             )
-            worst = jnp.max(fractions(haircut, capacity), initial=0)
+            worst = largest(fractions(haircut, capacity))
             excess = worst - self.limit.astype(price.dtype)
             step = self.dual_step.astype(price.dtype)
             price = jnp.maximum(price + step * excess, 0)
