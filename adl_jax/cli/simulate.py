@@ -130,8 +130,11 @@ def simulate(
     print_summary(Console(), summary)
     if path is not None:
         _print_convergence(Console(), path, figure)
-    if results.tilted:
-        size = summary.set_index("figure").loc["effective_sample_size", "value"].iloc[0]
+    weights = results.weights()
+    if weights is not None:
+        from adl_jax.statistics import effective_sample_size
+
+        size = effective_sample_size(weights)
         print(
             f"Scenarios are tilted and count for their weights, worth {size:,.0f} "
             "scenarios for what is not rare."

@@ -194,15 +194,15 @@ class BatchesSection(Section):
 
     def build(self) -> Hawkes:
         """The process."""
-        return Hawkes(
-            base_rate=self.base_rate_per_second,
-            branching=self.branching,
-            decay=self.decay_per_second,
-            mark_log_sd=self.size_log_sd,
-            mark_largest=self.size_largest,
-            round_seconds=self.round_seconds,
-            most=self.most,
-        )
+        numbers: dict[str, Any] = {
+            "base_rate": self.base_rate_per_second,
+            "branching": self.branching,
+            "decay": self.decay_per_second,
+            "mark_log_sd": self.size_log_sd,
+            "mark_largest": self.size_largest,
+            "round_seconds": self.round_seconds,
+        }
+        return Hawkes(**numbers, most=self.most)
 
 
 def _btc_fall() -> float:
