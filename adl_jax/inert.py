@@ -6,14 +6,14 @@ _LEADING = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def shown(text: str, most: int = _LONGEST) -> str:
-    """Text for a terminal or a message: printable, in one line, and not for ever.
+    r"""Text for a terminal or a message: printable, in one line, and not for ever.
 
     Control characters and marks that turn the direction of text are written as escapes;
     the middle of a long text is left out. Markup is for the printer to escape.
 
     ```python
-    >>> shown("a" + chr(27) + "[31m" + chr(0x202E) + "b")
-    'a\\x1b[31m\\u202eb'
+    >>> print(shown("a" + chr(27) + "[31m" + chr(0x202E) + "b"))
+    a\x1b[31m\u202eb
 
     ```
     """
