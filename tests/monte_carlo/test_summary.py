@@ -130,7 +130,11 @@ def test_tilted_scenarios_say_what_plain_ones_say():
     first, second = (
         summarise(results).set_index(["policy", "figure"]) for results in (brute, found)
     )
-    for name in ("probability_of_adl", "probability_of_unpaid_debt", "needed_mean_usd"):
+    for name in (
+        "probability_of_adl",
+        "probability_of_unpaid_debt",
+        "concentration_mean",
+    ):
         for policy in policies:
             one, other = first.loc[(policy, name)], second.loc[(policy, name)]
             assert one["low"] <= other["high"], (policy, name)
