@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Key as Keys
 
 from adl_jax._types import Key
 from adl_jax.policy import AbstractPolicy
@@ -27,7 +27,7 @@ class Group(NamedTuple):
     def run(
         self,
         policy: AbstractPolicy,
-        keys: Key,
+        keys: Keys[Array, " scenarios"],
         family: Int[Array, " scenarios"],
         wanted: frozenset[str],
         remember: Remember,

@@ -141,7 +141,7 @@ def train(
     shared_out(settings.batch_size, groups)
     identity = _identity(key, policy, problems, objective, validation, settings, raw)
     optimizer = default_optimizer(settings) if optimizer is None else optimizer
-    for_steps, for_validation = jax.random.split(key)
+    for_steps, for_validation = (jax.random.fold_in(key, use) for use in (0, 1))
     step = make_step(chosen, optimizer, settings)
     validate = make_validation(chosen, settings)
     judge = lambda raw: validate(raw, policy, judged, objective, for_validation)

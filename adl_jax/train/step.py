@@ -105,7 +105,9 @@ def make_step(
         (value, figures), gradient = jax.value_and_grad(loss, has_aux=True)(trained)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(value) & jnp.isfinite(norm)
-        updates, moved = optimizer.update(gradient, state.optimizer, trained)
+        # optax multiplies counts with numbers, which strict promotion refuses.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, moved = optimizer.update(gradient, state.optimizer, trained)
         multipliers = objective.ascend(state.multipliers, figures)
         after = (optax.apply_updates(trained, updates), multipliers, moved)
         before = (trained, state.multipliers, state.optimizer)
