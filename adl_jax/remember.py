@@ -11,7 +11,9 @@ import jax.numpy as jnp
 Remember: TypeAlias = Literal["all", "rounds", "blocks"]
 """What is kept for a derivative in reverse.
 
-- `"all"`: everything that rounds compute. The fastest; memory grows with the rounds.
+- `"all"`: everything that rounds compute, so that memory grows with the rounds. Without a
+    derivative it costs nothing; with one it was the slowest on a CPU for many rounds
+    (benchmarks/gradient.py).
 - `"rounds"`: the state before each round; what happens in it is computed again. One more
     forward pass.
 - `"blocks"`: the state before each of some sqrt(rounds) blocks, and within the block that

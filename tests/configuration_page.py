@@ -87,7 +87,7 @@ def default(field):
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return "October 10's"
+        return "October 10's" if len(value) > 1 else f"`{value[0]}`"
     return str(value).lower() if isinstance(value, bool) else f"`{number(value)}`"
 
 
@@ -107,7 +107,7 @@ def section(model, title):
         what = field.description.replace("|", "\\|")
         values = allowed(field.annotation, [field, *field.metadata])
         if get_origin(field.annotation) is dict:
-            values, shown = "a table of numbers", ""
+            values, shown = "a table" if name == "changes" else "a table of numbers", ""
         else:
             shown = default(field)
         rows.append(f"| `{name}` | {what} | {values} | {shown} |")

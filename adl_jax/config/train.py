@@ -102,7 +102,7 @@ class TrainSection(Section):
     )
     largest_skipped: Share = key("of the steps that may lack a finite gradient", 0.05)
     remember: Literal["all", "rounds", "blocks"] = key(
-        "what the reverse pass keeps; less memory takes more time", "all"
+        "what the reverse pass keeps; see docs/training.md", "rounds"
     )
     objective: ObjectiveSection = key("what is made small", ObjectiveSection())
     families: Annotated[
