@@ -1,9 +1,14 @@
 """What commands share: formats, failures, and compiled programs that are kept."""
 
 import os
+import platform
 import sys
 from enum import Enum
+from hashlib import sha256
 from math import isfinite
+from pathlib import Path
+from shutil import which
+from subprocess import DEVNULL, PIPE, Popen
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -39,19 +44,54 @@ def keep_programs() -> None:
     import jax
     from platformdirs import user_cache_path
 
-    chosen = jax.config.values["jax_compilation_cache_dir"]
-    # Older releases warn of a crash at every program that they load from a folder
-    # (openxla/xla#44565), and nothing in Python can silence them.
-    if jax.__version_info__ < (0, 12) or chosen:
+    if jax.config.values["jax_compilation_cache_dir"]:
         return
-    folder = user_cache_path("adl_jax", appauthor=False)
+    if not jax.config.values["jax_enable_compilation_cache"]:
+        return
+    # Programs are compiled for a processor, and a home may be shared by several kinds.
+    folder = user_cache_path("adl_jax", appauthor=False) / _processor()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return
-    if os.access(folder, os.W_OK):
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    if not os.access(folder, os.W_OK):
+        return
+    if jax.__version_info__ < (0, 12) and not _without_false_alarms():
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _processor() -> str:
+    """A short name of what this processor can do."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    abilities = [line for line in lines if line.startswith(("flags", "Features"))][:1]
+    text = "".join([platform.machine(), platform.processor(), *abilities])
+    return f"{platform.machine()}-{sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _without_false_alarms() -> bool:
+    """Hides what older releases of jaxlib say of every program that they load.
+
+    They warn of a crash that does not happen (openxla/xla#44565), in C++, where only a
+    variable set before Python started could silence them. All else passes.
+    """
+    filter = which("grep")
+    if filter is None:
+        return False
+    shown = os.dup(2)
+    # Python itself writes past the filter, so that a terminal is still a terminal.
+    sys.stderr = os.fdopen(shown, "w", encoding="utf-8", errors="replace", buffering=1)
+    command = [filter, "-v", "--line-buffered", "cpu_aot_loader.cc"]
+    # Its own session: Ctrl-C must not end it before what it would pass on.
+    passes = Popen(
+        command, stdin=PIPE, stdout=shown, stderr=DEVNULL, start_new_session=True
+    )
+    assert passes.stdin is not None
+    os.dup2(passes.stdin.fileno(), 2)
+    passes.stdin.close()
+    return True
 
 
 def use_every_processor() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,7 +86,7 @@ def simulate(
         known_figure(figure)
         jax.config.update("jax_enable_x64", chosen.dtype == "float64")
         scenario, policies = build(chosen)
-        with _progress(format) as report:
+        with _progress(format) as (report, show):
             results = monte_carlo(
                 jax.random.key(chosen.seed),
                 scenario,
@@ -98,6 +98,7 @@ def simulate(
                 until=until,
                 configuration=chosen.model_dump(mode="json"),
                 report=report,
+                show=show,
             )
         summary = summarise(results)
         path = converging(results, figure) if convergence else None
@@ -163,12 +164,16 @@ def _print_convergence(console: Any, path: Any, figure: str) -> None:
 
 
 @contextmanager
-def _progress(format: Format) -> "Iterator[Callable[[Any], None] | None]":
-    """A bar on standard error with the rate and the time that is left."""
+def _progress(format: Format) -> "Iterator[tuple[Any, Any]]":
+    """A bar on standard error with the rate and the time that is left.
+
+    Above it, each policy's first scenarios, while others are still compiled.
+    """
     if format is Format.json:
-        yield None
+        yield None, None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -193,4 +198,12 @@ def _progress(format: Format) -> "Iterator[Callable[[Any], None] | None]":
             rate = f"{progress.computed / progress.seconds:,.0f} a second"
             bar.update(task, completed=progress.done, total=progress.total, rate=rate)
 
-        yield report
+        def show(policy: str, rows: Any) -> None:
+            paid, unpaid = rows["executed"], rows["unpaid"]
+            bar.console.print(
+                f"first {paid.size:,} scenarios, {escape(policy)}: winners pay in "
+                f"{(paid > 0).mean():.0%} of them; {paid.mean():,.0f} USD paid and "
+                f"{unpaid.mean():,.0f} USD unpaid on average"
+            )
+
+        yield report, show

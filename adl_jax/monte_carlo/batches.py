@@ -3,7 +3,8 @@
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -30,6 +31,9 @@ LARGEST, LARGEST_SIDE_BY_SIDE = 4096, 32_768
 ABREAST = 32_768
 # A batch holds at most this share of the memory that is free.
 SHARE = 0.125
+
+
+Rows: TypeAlias = Mapping[str, np.ndarray]
 
 
 def scenario_key(key: Key, index: Int[Array, ""]) -> tuple[Key, Key]:
@@ -96,6 +100,7 @@ class Batches:
     ):
         """Compiles nothing yet."""
         self._key, self._scenario, self._policies = key, scenario, dict(policies)
+        self._compiled = False
         self.batch_size = batch_size
         self.mesh = Mesh(np.array(jax.local_devices()), ("scenario",))
 
@@ -107,14 +112,37 @@ class Batches:
         """Rows of a policy on what `draw` returned, by column, on the devices."""
         return _act(*self._to_act(name, drawn))
 
-    def run(self, first: int, count: int) -> dict[str, dict[str, np.ndarray]]:
-        """Rows of scenarios `first` to `first + count - 1`, by policy and column."""
+    def run(
+        self, first: int, count: int, show: Callable[[str, Rows], None] | None = None
+    ) -> dict[str, Rows]:
+        """Rows of scenarios `first` to `first + count - 1`, by policy and column.
+
+        The first time, programs are compiled side by side, and `show` is called with
+        each policy's rows as soon as they are there.
+        """
         drawn = self.draw(first)
         rows = {}
-        for name in self._policies:
+
+        def act(name: str) -> Rows:
             values = jax.device_get(self.act(name, drawn))
-            rows[name] = {column: value[:count] for column, value in values.items()}
-        return rows
+            return {column: value[:count] for column, value in values.items()}
+
+        if not self._compiled:
+            # Policies of one structure share a program; the first of them compiles it.
+            alone = {
+                _structure(policy): name
+                for name, policy in reversed(self._policies.items())
+            }
+            with ThreadPoolExecutor() as pool:
+                begun = {pool.submit(act, name): name for name in alone.values()}
+                for done in as_completed(begun):
+                    rows[begun[done]] = done.result()
+                    if show is not None:
+                        show(begun[done], rows[begun[done]])
+            self._compiled = True
+        return {
+            name: rows[name] if name in rows else act(name) for name in self._policies
+        }
 
     def compile_draw(self) -> Program:
         """The program of `draw`, from scenario 0."""
@@ -130,6 +158,12 @@ class Batches:
 
     def _to_act(self, name: str, drawn: Draws) -> tuple[Any, ...]:
         return self.mesh, self._scenario.venue, self._policies[name], drawn
+
+
+def _structure(policy: AbstractPolicy) -> Any:
+    leaves, structure = jax.tree.flatten(policy)
+    kind = lambda leaf: jax.typeof(leaf) if eqx.is_array(leaf) else leaf
+    return structure, tuple(map(kind, leaves))
 
 
 def over_draws(

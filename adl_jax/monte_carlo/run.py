@@ -13,7 +13,7 @@ import numpy as np
 
 from adl_jax._types import Key
 from adl_jax.fingerprint import fingerprint
-from adl_jax.monte_carlo.batches import Batches, choose_batch_size
+from adl_jax.monte_carlo.batches import Batches, Rows, choose_batch_size
 from adl_jax.monte_carlo.results import Results
 from adl_jax.monte_carlo.store import FORMAT, STOPPED, Store, as_table, read_manifest
 from adl_jax.monte_carlo.until import Until, Watch
@@ -49,6 +49,7 @@ def monte_carlo(
     until: Until | None = None,
     configuration: Mapping[str, Any] | None = None,
     report: Callable[[Progress], None] | None = None,
+    show: Callable[[str, Rows], None] | None = None,
 ) -> Results:
     """Runs every policy on the same scenarios.
 
@@ -73,7 +74,8 @@ def monte_carlo(
     - `until`: an `Until`: the half width of a figure at which to end, after
         `num_scenarios` at most. One process alone can look.
     - `configuration`: plain values that describe the run, kept in the manifest.
-    - `report`: called after every batch.
+    - `report`: called after every batch. `show`: called with a policy's name and its
+        rows of the first batch, as soon as they are there.
 
     **Returns:** `Results`.
 
@@ -113,7 +115,7 @@ def monte_carlo(
         done = first + count
         mine = number % processes == process
         if mine and not (store and store.has(first, count, len(policies))):
-            rows = batches.run(first, count)
+            rows = batches.run(first, count, show)
             computed += count
             worst = max(
                 worst, *(float(row["cash_error"].max()) for row in rows.values())
