@@ -206,8 +206,7 @@ def main():
     if arguments.section == "child":
         child(arguments)
         return
-    if jax.default_backend() == "cpu":
-        jax.config.update("jax_num_cpu_devices", os.cpu_count())
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())
     found = {"loops": loops, "runs": runs, "scaling": scaling}[arguments.section](
         arguments
     )

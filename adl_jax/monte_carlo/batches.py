@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Var
+from jax.extend.core import Var, jaxpr_as_fun
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Int
 
@@ -33,7 +33,7 @@ ABREAST = 32_768
 SHARE = 0.125
 
 
-Rows: TypeAlias = Mapping[str, np.ndarray]
+Rows: TypeAlias = dict[str, np.ndarray]
 
 
 def scenario_key(key: Key, index: Int[Array, ""]) -> tuple[Key, Key]:
@@ -129,16 +129,18 @@ class Batches:
 
         if not self._compiled:
             # Policies of one structure share a program; the first of them compiles it.
-            alone = {
-                _structure(policy): name
-                for name, policy in reversed(self._policies.items())
-            }
-            with ThreadPoolExecutor() as pool:
-                begun = {pool.submit(act, name): name for name in alone.values()}
-                for done in as_completed(begun):
-                    rows[begun[done]] = done.result()
-                    if show is not None:
-                        show(begun[done], rows[begun[done]])
+            alone: dict[Any, str] = {}
+            for name, policy in self._policies.items():
+                alone.setdefault(_structure(policy), name)
+            first_one, *others = alone.values()
+            # The first one alone, so that something is to be seen as soon as can be.
+            for names in ([first_one], others):
+                with ThreadPoolExecutor() as pool:
+                    begun = {pool.submit(act, name): name for name in names}
+                    for done in as_completed(begun):
+                        rows[begun[done]] = done.result()
+                        if show is not None:
+                            show(begun[done], rows[begun[done]])
             self._compiled = True
         return {
             name: rows[name] if name in rows else act(name) for name in self._policies
@@ -207,40 +209,46 @@ def _over(mesh: Mesh, function: Any, shared: Any, mapped: Any, positions: int) -
 
 
 @eqx.filter_jit
-def _draw(
-    mesh: Mesh, key: Key, scenario: Scenario, index: Int[Array, " batch"]
-) -> Draws:
+def _draw(mesh: Mesh, key: Key, scenario: Scenario, index: Int[Array, " batch"]) -> Any:
     arrays, static = eqx.partition((key, scenario), eqx.is_array)
 
-    def draw(shared: Any, i: Int[Array, ""]) -> tuple[Key, Book, Market, Shocks]:
-        key, scenario = eqx.combine(shared, static)
+    def draw(i: Int[Array, ""], arrays: Any) -> tuple[Key, Book, Market, Shocks]:
+        key, scenario = eqx.combine(arrays, static)
         for_draw, for_run = scenario_key(key, i)
         return for_run, *scenario.sample(for_draw)
 
-    varies = _varies(draw, arrays, index[0])
-    each = lambda shared, i: eqx.filter(draw(shared, i), varies)
-    first = draw(arrays, index[0])
-    shared = eqx.filter(first, varies, inverse=True)
-    return Draws(_over(mesh, each, arrays, index, first[1].num_positions), shared)
+    # Traced once, and used three times.
+    program, shape = jax.make_jaxpr(draw, return_shape=True)(index[0], arrays)
+    again = jaxpr_as_fun(program)
+    varies = _varies(program)
+
+    def those(wanted: bool, i: Int[Array, ""], arrays: Any) -> Any:
+        found = again(i, *jax.tree.leaves(arrays))
+        kept = [
+            value if of_each == wanted else None
+            for value, of_each in zip(found, varies, strict=True)
+        ]
+        return jax.tree.unflatten(jax.tree.structure(shape), kept)
+
+    each = lambda shared, i: those(True, i, shared)
+    positions = shape[1].size.shape[0]
+    return Draws(
+        _over(mesh, each, arrays, index, positions), those(False, index[0], arrays)
+    )
 
 
-def _varies(draw: Any, shared: Any, index: Int[Array, ""]) -> Any:
-    """Which arrays of a draw depend on its scenario's index: a tree of booleans.
+def _varies(program: Any) -> list[bool]:
+    """Which results of a program depend on its first argument.
 
     Those that do not are kept once: indexing by one table in all scenarios of a batch is
     several times as fast as by one each.
     """
-    only_arrays = lambda i: eqx.filter(draw(shared, i), eqx.is_array)
-    program, shape = jax.make_jaxpr(only_arrays, return_shape=True)(index)
     varying = {program.jaxpr.invars[0]}
+    depends = lambda value: isinstance(value, Var) and value in varying
     for step in program.jaxpr.eqns:
-        if any(value in varying for value in step.invars if isinstance(value, Var)):
+        if any(map(depends, step.invars)):
             varying.update(step.outvars)
-    outputs = program.jaxpr.outvars
-    return jax.tree.unflatten(
-        jax.tree.structure(shape),
-        [isinstance(value, Var) and value in varying for value in outputs],
-    )
+    return list(map(depends, program.jaxpr.outvars))
 
 
 @eqx.filter_jit
