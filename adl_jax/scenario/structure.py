@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from adl_jax._sums import spread, sum_by
 from adl_jax._types import Key, PerAccount, PerMarket, PerPosition, as_float
 
 
@@ -41,14 +42,14 @@ class Structure(eqx.Module):
 
     def by_market(self, values: PerPosition, num_markets: int) -> PerMarket:
         """Sums over each market's positions."""
-        return jax.ops.segment_sum(values, self.market, num_markets)
+        return sum_by(values, self.market, num_markets)
 
     def split(self, key: Key, amount: PerAccount, weight: PerMarket) -> PerPosition:
         """Splits accounts' amounts over their positions, at random by market weight."""
         if self.one_position_each:
             return amount
         part = jax.random.exponential(key, self.account.shape, amount.dtype)
-        part = part * weight[self.market]
+        part = part * spread(weight, self.market)
         return part * self.of_account(amount / self.by_account(part))
 
 
