@@ -132,7 +132,7 @@ def loops(found):
     """Round loops by program and size."""
     head = ["", "accounts", "scenarios", "dtype", "account-rounds/s", "rounds active"]
     return table(
-        [*head, "with a deficit", "compiling s", "MiB", "of copy bandwidth"],
+        [*head, "with a deficit", "compiling s", "program MiB", "of copy bandwidth"],
         [
             [
                 f"`{row['program']}`",
@@ -158,7 +158,7 @@ def runs(found):
             "summary s",
             "account-rounds/s",
             "once compiled",
-            "MiB",
+            "process MiB",
         ],
         [
             [
