@@ -98,3 +98,12 @@ def round_fields(seed=0, rounds=5, accounts=7, markets=3):
 def make_rounds(seed=0, rounds=5, accounts=7, markets=3, **changes):
     """`Rounds` from `round_fields`, some of them changed."""
     return adl_jax.Rounds(**(round_fields(seed, rounds, accounts, markets) | changes))
+
+
+@pytest.fixture
+def command_settings(monkeypatch):
+    """Commands set jax up for themselves; here the devices exist already."""
+    before = jax.config.values["jax_enable_x64"]
+    monkeypatch.setattr("os.cpu_count", lambda: jax.config.jax_num_cpu_devices)
+    yield
+    jax.config.update("jax_enable_x64", before)

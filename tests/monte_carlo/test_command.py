@@ -2,8 +2,8 @@
 
 import json
 import re
+from pathlib import Path
 
-import jax
 import pytest
 from typer.testing import CliRunner
 
@@ -11,15 +11,7 @@ from adl_jax import read_results
 from adl_jax.cli import app
 
 
-@pytest.fixture(autouse=True)
-def keeps_settings(monkeypatch):
-    """The command sets jax up for itself; here the devices exist already."""
-    before = jax.config.values["jax_enable_x64"]
-    monkeypatch.setattr("os.cpu_count", lambda: jax.config.jax_num_cpu_devices)
-    yield
-    jax.config.update("jax_enable_x64", before)
-
-
+pytestmark = pytest.mark.usefixtures("command_settings")
 CONFIGURATION = """
 scenarios = 6
 dtype = "float64"
@@ -70,6 +62,23 @@ def test_a_table_is_printed_and_rows_are_kept(configuration, tmp_path):
     assert means == {
         name: pytest.approx(values.mean()) for name, values in column.items()
     }
+
+
+def test_a_run_ends_when_a_figure_is_known_and_shows_how(configuration, tmp_path):
+    # 1,000 scenarios are what it looks at first.
+    small = Path(configuration).read_text().replace("accounts = 60", "accounts = 12")
+    Path(configuration).write_text(small + "\n[crash.returns]\nfamily = 'factor'\n")
+    out = tmp_path / "run"
+    options = ["--scenarios", "4000", "--batch-size", "512", "--convergence"]
+    until = ["--figure", "probability_of_adl", "--half-width", "0.05"]
+    result = run(configuration, *options, *until, "--out", out, "--format", "json")
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    ended = shown["manifest"]["num_scenarios"]
+    assert ended == 1024
+    assert {row["scenarios"] for row in shown["convergence"]} >= {1024}
+    figures = [row for row in shown["figures"] if row["figure"] == "probability_of_adl"]
+    assert all(row["high"] - row["low"] <= 0.1 for row in figures)
 
 
 @pytest.mark.parametrize(
