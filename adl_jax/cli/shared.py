@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 from enum import Enum
 from hashlib import sha256
@@ -100,6 +101,29 @@ def use_every_processor() -> None:
 
     if "jax_num_cpu_devices" in jax.config.values:
         jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+
+
+def join_processes(process: str | None) -> bool:
+    """Makes this process one of several, and says whether it is the one that prints.
+
+    **Arguments:** `process`: `I/N@HOST:PORT`, counted from 0, or `auto`, where SLURM, Open
+    MPI or a cloud's own variables say the same; `None` for the only one.
+    """
+    import jax
+
+    if process is None:
+        return True
+    if process == "auto":
+        jax.distributed.initialize()
+    else:
+        found = re.fullmatch(r"(\d+)/(\d+)@(.+:\d+)", process)
+        if found is None or int(found[1]) >= int(found[2]):
+            fail(
+                f"--process {process}: give I/N@HOST:PORT with I from 0 to N - 1, as in "
+                "0/2@127.0.0.1:1234, or auto"
+            )
+        jax.distributed.initialize(found[3], int(found[2]), int(found[1]))
+    return jax.process_index() == 0
 
 
 def fail(message: str) -> NoReturn:

@@ -13,6 +13,7 @@ from adl_jax.cli.shared import (
     Format,
     FormatOption,
     fail,
+    join_processes,
     keep_programs,
     use_every_processor,
     without_nan,
@@ -35,6 +36,13 @@ def simulate(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out.")
     ] = False,
+    process: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of several processes this is: I/N@HOST:PORT, or auto where SLURM "
+            "or MPI knows. They share --out."
+        ),
+    ] = None,
     half_width: Annotated[
         float | None,
         typer.Option(
@@ -65,10 +73,13 @@ def simulate(
         fail("--resume goes on with a folder: give --out")
     if relative and half_width is None:
         fail("--relative says how --half-width is meant: give --half-width")
+    if process is not None and (out is None or batch_size is None):
+        fail("--process shares a folder of batches: give --out and --batch-size")
     import jax
 
     use_every_processor()
     keep_programs()
+    prints = join_processes(process)
     from adl_jax.config import build, load
     from adl_jax.monte_carlo import (
         Until,
@@ -86,7 +97,7 @@ def simulate(
         known_figure(figure)
         jax.config.update("jax_enable_x64", chosen.dtype == "float64")
         scenario, policies = build(chosen)
-        with _progress(format) as (report, show):
+        with _progress(format if prints else Format.json) as (report, show):
             results = monte_carlo(
                 jax.random.key(chosen.seed),
                 scenario,
@@ -100,6 +111,8 @@ def simulate(
                 report=report,
                 show=show,
             )
+        if not prints:
+            return
         summary = summarise(results)
         path = converging(results, figure) if convergence else None
     except InputError as error:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.multihost_utils import sync_global_devices
 
 from adl_jax._types import Key
 from adl_jax.fingerprint import fingerprint
@@ -60,7 +61,7 @@ def monte_carlo(
     run goes on where it stopped.
 
     Several processes (`jax.distributed`) share a folder: each runs and writes every n-th
-    batch.
+    batch, and all return when the last has written.
 
     **Arguments:**
 
@@ -146,6 +147,9 @@ def monte_carlo(
             "devices": [str(device) for device in jax.local_devices()],
         },
     )
+    if processes > 1:
+        # What comes back is whole: rows of the others are read like one's own.
+        sync_global_devices("adl_jax.monte_carlo")
     return Results(folder=store.folder, manifest=manifest)
 
 

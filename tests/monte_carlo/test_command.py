@@ -86,6 +86,8 @@ def test_a_run_ends_when_a_figure_is_known_and_shows_how(configuration, tmp_path
     [
         (("no_such_thing",), "no_such_thing"),
         (("default", "--resume"), "give --out"),
+        (("default", "--process", "0/2@127.0.0.1:1"), "give --out and --batch-size"),
+        (("default", "--relative"), "give --half-width"),
     ],
 )
 def test_bad_input_is_one_clear_error(arguments, says):
