@@ -20,7 +20,7 @@ from adl_jax.tables import written_whole
 
 _USD = EngFormatter(unit=" USD", sep="")
 _SHARE = FuncFormatter(lambda share, _: f"{100 * share:g} %")
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "figure.figsize": (10.2, 4.4),
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -35,7 +35,7 @@ _STYLE: dict[Any, Any] = {
 }
 _MOST_TICKS = 25
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
-_COLOURS = (
+COLOURS = (
     *("#D55E00", "#0072B2", "#009E73", "#CC79A7"),
     *("#E69F00", "#999999", "#56B4E9", "#882255"),
 )
@@ -53,7 +53,7 @@ def plot_backtest(result: Backtest, folder: Path) -> list[Path]:
     paths = []
     for name, draw in FIGURES.items():
         path = folder / f"{name}.png"
-        with matplotlib.rc_context(_STYLE):
+        with matplotlib.rc_context(STYLE):
             figure = Figure()
             axes = figure.subplots()
             if not draw(axes, result):
@@ -90,7 +90,7 @@ def _lines(axes: Axes, result: Backtest, values: Callable[[Score], Any]) -> bool
     places = _rounds_axis(axes, result)
     drawn = 0
     # A policy keeps its colour in figures where another has nothing to show.
-    for score, colour in zip(shown(result), itertools.cycle(_COLOURS), strict=False):
+    for score, colour in zip(shown(result), itertools.cycle(COLOURS), strict=False):
         value = values(score)
         if value is None or not np.isfinite(value).any():
             continue

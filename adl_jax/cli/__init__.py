@@ -6,8 +6,10 @@ from adl_jax.cli.bench import bench
 from adl_jax.cli.check import check
 from adl_jax.cli.compare import compare
 from adl_jax.cli.decide import decide
+from adl_jax.cli.demo import demo
 from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
+from adl_jax.cli.report import report
 from adl_jax.cli.reverse_stress import reverse_stress
 from adl_jax.cli.simulate import simulate
 from adl_jax.cli.template import template
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(replay, simulate, compare, reverse_stress, train),
+    *(demo, replay, simulate, report, compare, reverse_stress, train),
     *(template, check, decide, doctor, bench),
 ):
     app.command()(command)

@@ -205,17 +205,27 @@ def survival(
     **Raises:** `InputError` where no value of a policy is positive.
     """
     weights = results.weights()
-    curves = {}
-    for policy, values in results.column(column, as_drawn=True).items():
-        curve = survival_curve(values, points)
-        if weights is not None:
-            reached = [
-                weighted_probability(values >= threshold, weights)
-                for threshold in curve.threshold
-            ]
-            curve = SurvivalCurve(curve.threshold, stack(reached))
-        curves[policy] = curve
-    return curves
+    return {
+        policy: survival_of(values, weights, points)
+        for policy, values in results.column(column, as_drawn=True).items()
+    }
+
+
+def survival_of(
+    values: Column, weights: Column | None, points: int = 100
+) -> SurvivalCurve:
+    """How often values reach thresholds; `weights` as in `Statistic.of`.
+
+    **Raises:** `InputError` where no value is positive.
+    """
+    curve = survival_curve(values, points)
+    if weights is None:
+        return curve
+    reached = [
+        weighted_probability(values >= threshold, weights)
+        for threshold in curve.threshold
+    ]
+    return SurvivalCurve(curve.threshold, stack(reached))
 
 
 def _row(policy: str, figure: str, estimate: Estimate) -> dict[str, object]:

@@ -1,0 +1,179 @@
+"""Charts for a browser, drawn by plotly."""
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+from adl_jax.inert import shown
+from adl_jax.plot import COLOURS
+from adl_jax.report.chart import SHOW, Axis, Bars, Chart, Heat, Line, Panel, Unit, band
+
+
+_GREY = "#888888"
+_FORMATS: dict[Unit, dict[str, str]] = {
+    "usd": {"exponentformat": "B"},
+    "share": {"tickformat": "~%", "hoverformat": ".2%"},
+    "number": {},
+}
+_GAP = 0.06
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def figure(chart: Chart) -> go.Figure:
+    """The chart with hover values; its colours of text and grid are the page's."""
+    count = len(chart.panels)
+    # Panels share the height, with gaps between them; the first one is on top.
+    height = (1 - _GAP * (count - 1)) / count
+    drawn = go.Figure()
+    for place, panel in enumerate(chart.panels):
+        drawn.add_traces(_traces(panel, chart.x, place))
+        bottom = (count - 1 - place) * (height + _GAP)
+        axis = _axis(panel.y) | {"domain": [bottom, min(bottom + height, 1)]}
+        if _has(panel, Heat):
+            axis |= {"type": "category", "tickformat": ""}
+        drawn.update_layout({f"yaxis{_number(place)}": axis})
+    seen = set()
+    for trace in drawn.data:
+        if trace.showlegend is None:
+            trace.showlegend = trace.name not in seen
+            seen.add(trace.name)
+    heat = _has(chart.panels[0], Heat)
+    drawn.update_layout(
+        xaxis=_axis(chart.x) | _labels(chart) | {"anchor": f"y{_number(count - 1)}"},
+        barmode="stack" if chart.stacked else "group",
+        height=400 if count == 1 else 170 * count + 130,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        hovermode="closest" if heat else "x unified",
+        showlegend=not heat,
+        template="none",
+    )
+    return drawn
+
+
+def inert(name: str) -> str:
+    """Text that plotly shows letter by letter: it reads some HTML in names."""
+    return html.escape(shown(name), quote=False)
+
+
+def _has(panel: Panel, kind: type) -> bool:
+    return any(isinstance(one, kind) for one in panel.series)
+
+
+def _number(place: int) -> str:
+    return "" if place == 0 else str(place + 1)
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    return {
+        "title": {"text": axis.title},
+        "type": "log" if axis.log else "linear",
+        "automargin": True,
+        # Ticks at 1, 2 and 5: shares at every digit would cover each other.
+        "dtick": "D2" if axis.log and axis.unit == "share" else None,
+        **_FORMATS[axis.unit],
+    }
+
+
+def _labels(chart: Chart) -> dict[str, Any]:
+    """Labels of bars and heat maps stand below them, all of them."""
+    labels = [
+        label
+        for panel in chart.panels
+        for one in panel.series
+        for label in (
+            one.labels
+            if isinstance(one, Bars)
+            else one.x
+            if isinstance(one, Heat)
+            else ()
+        )
+    ]
+    if not labels:
+        return {}
+    if all(label.isdigit() for label in labels):
+        return {"nticks": 20}
+    return {"type": "category", "tickformat": ""}
+
+
+def _traces(panel: Panel, x: Axis, place: int) -> list[Any]:
+    traces = []
+    for one in panel.series:
+        if isinstance(one, Line):
+            traces += _line(one, panel.y.log)
+        elif isinstance(one, Bars):
+            traces.append(_bars(one))
+        else:
+            traces.append(_heat(one, SHOW[panel.y.unit]))
+    for trace in traces:
+        trace.update(yaxis=f"y{_number(place)}", xaxis="x")
+    return traces
+
+
+def _line(line: Line, log: bool) -> list[Any]:
+    colour = _GREY if line.reference else COLOURS[line.colour % len(COLOURS)]
+    name = inert(line.name)
+    dash = "dot" if line.reference else _DASHES[line.colour % len(_DASHES)]
+    drawn = go.Scatter(
+        x=line.x,
+        y=line.y,
+        name=name,
+        mode="lines+markers" if line.marks else "lines",
+        line={"color": colour, "width": 1 if line.reference else 2, "dash": dash},
+        legendgroup=name,
+    )
+    ends = band(line, log)
+    if ends is None:
+        return [drawn]
+    low, high = ends
+    shade = go.Scatter(
+        x=[*line.x, *line.x[::-1]],
+        y=[*high, *low[::-1]],
+        fill="toself",
+        fillcolor=_faint(colour),
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=name,
+    )
+    return [shade, drawn]
+
+
+def _bars(bars: Bars) -> Any:
+    error = None
+    if bars.low is not None and bars.high is not None:
+        error = {
+            "type": "data",
+            "symmetric": False,
+            "array": bars.high - bars.y,
+            "arrayminus": bars.y - bars.low,
+            "thickness": 1,
+            "width": 2,
+        }
+    return go.Bar(
+        x=[inert(label) for label in bars.labels],
+        y=bars.y,
+        error_y=error,
+        name=inert(bars.name),
+        marker={"color": COLOURS[bars.colour % len(COLOURS)]},
+    )
+
+
+def _heat(heat: Heat, show: Any) -> Any:
+    return go.Heatmap(
+        x=list(heat.x),
+        y=list(heat.y),
+        z=heat.values,
+        text=[[show(float(value)) for value in row] for row in heat.values],
+        texttemplate="%{text}",
+        hovertemplate="shock %{x}, depth %{y}: %{text}<extra></extra>",
+        colorscale="Cividis",
+        showscale=False,
+    )
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.15)"
