@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.stats import norm
 
 from adl_jax import Observation, Policy, ProRata
-from adl_jax._types import Key, Scalar, as_dtype, as_float
+from adl_jax._types import Key, PerAccount, Scalar, as_dtype, as_float
 from adl_jax.allocator import AbstractAllocation
 from adl_jax.learned import LeverageCurve, SetNetwork
 from adl_jax.policy import AbstractPolicy
@@ -27,7 +27,8 @@ class Halfway(AbstractProblem):
     The next-step deficit, C-(32), is what winners are expected to owe after one more move
     of every mark, normal with standard deviation s of the notional n:
     $E(ns\xi-(e-x))_+=ns\,[\varphi(d)-d\,\Phi(-d)]$ with $d=(e-x)/ns$. Positions stay, as
-    they do in the venue's profit settlement.
+    they do in the venue's profit settlement. Counted is what haircuts add to it, for a
+    USD raised: between 0 and 1.
 
     **Arguments:** `scenario`: with one position an account; `spread`: s, shape `()`.
     """
@@ -37,7 +38,7 @@ class Halfway(AbstractProblem):
 
     @property
     def figures(self) -> frozenset[str]:
-        """In shares of the deficit or of a winner's profit; no units."""
+        """Shares of what is raised, and of a winner's profit."""
         return frozenset({"concentration", "next_deficit", "both", "infeasible"})
 
     @property
@@ -76,11 +77,10 @@ class Halfway(AbstractProblem):
         haircut = policy.allocation(seen, budget, key=for_lots)
         at_risk = (capacity > 0) & (notional > 0)
         width = jnp.where(at_risk, notional, 1) * self.spread.astype(notional.dtype)
-        d = (equity - haircut) / width
-        owed = width * (norm.pdf(d) - d * norm.cdf(-d))
+        added = _owed((equity - haircut) / width) - _owed(equity / width)
+        next_deficit = ratio(jnp.where(at_risk, width * added, 0).sum(), budget)
         concentration = ratio(haircut, capacity).max()
-        next_deficit = ratio(jnp.where(at_risk, owed, 0).sum(), budget)
-        rounding = 1e-5 * budget
+        rounding = 1e-9 * budget
         wrong = (haircut < 0).any() | (haircut > capacity).any()
         wrong |= jnp.abs(haircut.sum() - budget) > rounding
         return {
@@ -89,6 +89,10 @@ class Halfway(AbstractProblem):
             "both": concentration + next_deficit,
             "infeasible": wrong.astype(budget.dtype),
         }
+
+
+def _owed(d: PerAccount) -> PerAccount:
+    return norm.pdf(d) - d * norm.cdf(-d)
 
 
 SETTINGS = Settings(

@@ -39,4 +39,8 @@ from adl_jax.train.problem import (
     stack_events as stack_events,
 )
 from adl_jax.train.settings import Settings as Settings
+from adl_jax.train.specialists import (
+    Specialists as Specialists,
+    train_specialists as train_specialists,
+)
 from adl_jax.train.step import default_optimizer as default_optimizer
