@@ -18,11 +18,16 @@ SHORT = 4096
 FEW = 16
 
 
+def product(a: Array, b: Array) -> Array:
+    """The matrix product in full precision: a GPU's default rounds factors to ten bits."""
+    return jnp.matmul(a, b, precision="highest")
+
+
 def sum_of(values: Float[Array, " n"]) -> Scalar:
     """The sum. In a long array it is added up in pairs, which loses fewer bits."""
     if values.shape[0] > SHORT or jax.default_backend() != "cpu":
         return values.sum()
-    return jnp.dot(values, jnp.ones_like(values), precision="highest")
+    return product(values, jnp.ones_like(values))
 
 
 @jax.custom_jvp
@@ -57,7 +62,7 @@ def sum_by(
     if count == 1:
         return sum_of(values)[None]
     member = jax.nn.one_hot(group, count, dtype=values.dtype, axis=0)
-    return jnp.matmul(member, values, precision="highest")
+    return product(member, values)
 
 
 def spread(
@@ -68,4 +73,4 @@ def spread(
     if not few or jax.default_backend() != "cpu":
         return values[group]
     member = jax.nn.one_hot(group, values.shape[0], dtype=values.dtype, axis=0)
-    return jnp.matmul(values, member, precision="highest")
+    return product(values, member)

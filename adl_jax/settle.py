@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from adl_jax._sums import sum_by, sum_of
+from adl_jax._sums import product, sum_by, sum_of
 from adl_jax._types import PerAccount, PerMarket, PerPosition, PerSide, Scalar
 from adl_jax.book import Book
 from adl_jax.market import Market
@@ -125,7 +125,7 @@ def open_contracts(ledger: Ledger) -> PerMarket:
 
 def vault_equity(ledger: Ledger) -> Scalar:
     """The vault's cash and what its positions are worth at the mark. USD."""
-    return ledger.vault_cash + ledger.vault_size @ ledger.mark
+    return ledger.vault_cash + product(ledger.vault_size, ledger.mark)
 
 
 def levels(ledger: Ledger) -> dict[str, Array]:
@@ -148,7 +148,7 @@ def holdings_value(ledger: Ledger, market: Market) -> PerAccount | None:
         return None
     assert ledger.asset_price is not None
     assert market.asset_haircut is not None
-    return holdings @ (ledger.asset_price * (1 - market.asset_haircut))
+    return product(holdings, ledger.asset_price * (1 - market.asset_haircut))
 
 
 def equity(ledger: Ledger, market: Market) -> PerAccount:
@@ -177,8 +177,8 @@ def pay_funding(ledger: Ledger, rate: PerMarket) -> Ledger:
     ledger = _with_book(ledger, collateral=book.collateral - paid)
     return dataclasses.replace(
         ledger,
-        vault_cash=ledger.vault_cash - owed @ ledger.vault_size,
-        outside_cash=ledger.outside_cash - owed @ ledger.outside_size,
+        vault_cash=ledger.vault_cash - product(owed, ledger.vault_size),
+        outside_cash=ledger.outside_cash - product(owed, ledger.outside_size),
     )
 
 

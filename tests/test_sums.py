@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
+from adl_jax import simulate
 from adl_jax._sums import FEW, SHORT, largest, spread, sum_by, sum_of
+from adl_jax.config import build, changed, load
 
 
 SIZES = (0, 1, 7, SHORT, SHORT + 1)
@@ -23,6 +25,7 @@ def test_a_sum_is_accurate(size, dtype):
     assert error <= 64 * np.finfo(dtype).eps * max(np.sqrt(size), 1)
 
 
+@settings(deadline=None)
 @given(arrays(np.float32, st.integers(0, 40), elements=numbers))
 def test_the_largest_is_numpys(values):
     assert float(largest(jnp.asarray(values))) == np.max(values, initial=0)
@@ -66,3 +69,33 @@ def test_a_batch_gives_what_one_gives(shared):
     for i in range(3):
         alone = sum_by(values[i], group if shared else group[i], 5)
         np.testing.assert_allclose(together[i], alone, rtol=1e-12)
+
+
+def precisions(program):
+    """Of every matrix product in a program, those inside loops and branches too."""
+    for step in program.eqns:
+        if step.primitive.name == "dot_general":
+            yield step.params["precision"]
+        for value in jax.tree.leaves(
+            step.params, is_leaf=lambda value: hasattr(value, "eqns")
+        ):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from precisions(inner)
+
+
+@pytest.mark.parametrize("name", ["queue", "learner", "mirror_descent"])
+def test_every_product_of_a_crash_is_in_full_precision(name):
+    # By default a GPU rounds the factors of a float32 product to ten bits.
+    small = {"accounts": 60, "one_position_each": False}
+    scenario, policies = build(changed(load("default"), dtype="float64", book=small))
+
+    def crash(key):
+        book, market, shocks = scenario.sample(key)
+        venue = scenario.venue
+        run = simulate(key, book, market, venue, policies[name], shocks)
+        return run.records.executed
+
+    found = list(precisions(jax.make_jaxpr(crash)(jax.random.key(0)).jaxpr))
+    assert len(found) > 10
+    assert set(found) == {(jax.lax.Precision.HIGHEST,) * 2}

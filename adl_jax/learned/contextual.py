@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from adl_jax._sums import product
 from adl_jax._types import PerMarket, Scalar, as_dtype, as_float, check_range
 from adl_jax.learned.features import NAMES, Past, after, features, no_past
 from adl_jax.learned.network import Network
@@ -132,7 +133,7 @@ class LogLinear(AbstractContextual):
 
     def context(self, z: Float[Array, "markets features"]) -> PerMarket:
         """w.z"""
-        return z @ self.weight
+        return product(z, self.weight)
 
 
 class NetworkRate(AbstractContextual):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from adl_jax._sums import product
 from adl_jax._types import Key
 from adl_jax.result import InputError
 
@@ -35,5 +36,5 @@ class Network(eqx.Module):
 
     def __call__(self, z: Float[Array, "rows inputs"]) -> Float[Array, "rows outputs"]:
         """The outputs of each row."""
-        hidden = jnp.tanh(z @ self.first + self.first_bias[None])
-        return hidden @ self.last + self.last_bias[None]
+        hidden = jnp.tanh(product(z, self.first) + self.first_bias[None])
+        return product(hidden, self.last) + self.last_bias[None]

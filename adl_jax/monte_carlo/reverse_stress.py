@@ -11,6 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float
 
+from adl_jax._sums import product
 from adl_jax._types import Key, Scalar
 from adl_jax.book import Book
 from adl_jax.market import Market, Shocks
@@ -203,7 +204,7 @@ def _deepest(mesh: Mesh, draws: Draws) -> Float[Array, " batch"]:
         del shared, key
         weight = jnp.abs(book.size) * market.mark[book.market]
         path = jnp.cumsum(shocks.log_return, axis=0)[:, book.market]
-        return jnp.minimum(ratio(path @ weight, weight.sum()).min(), 0)
+        return jnp.minimum(ratio(product(path, weight), weight.sum()).min(), 0)
 
     return over_draws(mesh, one, None, draws)
 

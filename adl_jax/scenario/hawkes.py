@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
+from adl_jax._sums import product
 from adl_jax._types import Key, PerRound, Scalar, as_dtype, check_range
 from adl_jax.result import InputError
 from adl_jax.scenario.calibration import calibrated
@@ -110,7 +111,7 @@ class Hawkes(eqx.Module):
         """Sum of the marks of each round's batches, from what `batches` drew."""
         rounds = jnp.arange(num_rounds, dtype=times.dtype)
         is_in = jnp.floor(times / self.round_seconds)[None] == rounds[:, None]
-        return is_in.astype(times.dtype) @ self.mark(noise)
+        return product(is_in.astype(times.dtype), self.mark(noise))
 
     def mark(self, noise: Array) -> Array:
         """Marks in units of their mean, of the normals behind them."""

@@ -7,6 +7,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from adl_jax._sums import product
 from adl_jax._types import Key, as_dtype, as_float
 from adl_jax.result import InputError
 from adl_jax.scenario.calibration import value
@@ -75,7 +76,9 @@ class Winners(eqx.Module):
         parts = as_dtype(self, score.dtype)
         root = jnp.linalg.cholesky(parts.correlation)[1:]
         noise = jax.random.normal(key, (3, score.shape[0]), score.dtype)
-        equity, notional, profit = root[:, :1] * score[None] + root[:, 1:] @ noise
+        equity, notional, profit = root[:, :1] * score[None] + product(
+            root[:, 1:], noise
+        )
         return jnp.stack(
             [
                 parts.equity.of_score(equity),

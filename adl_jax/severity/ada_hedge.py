@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool
 
+from adl_jax._sums import product
 from adl_jax._types import Scalar, as_dtype
 from adl_jax.messages import Commitment, Information, Observation, Record
 from adl_jax.severity.base import AbstractSeverity
@@ -111,7 +112,7 @@ def mixability_gap(
 ) -> Scalar:
     """How much the weighted mean loss of a round is above its mix loss, >= 0, USD."""
     some, rate = _rate(losses, gap, largest)
-    mean = ada_hedge_weights(losses, gap, largest) @ now
+    mean = product(ada_hedge_weights(losses, gap, largest), now)
     before, after = losses - losses.min(), losses + now - (losses + now).min()
     leader = (losses + now).min() - losses.min()
     safe = jnp.where(some, rate, 1)

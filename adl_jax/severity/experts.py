@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from adl_jax._sums import product
 from adl_jax._types import Scalar
 from adl_jax.messages import (
     Commitment,
@@ -127,7 +128,7 @@ def commitment_of(
     the experts' weighted mean loss; with several markets there is no such factor.
     """
     if combine == "mean":
-        agreed = jnp.tensordot(weights, proposals, axes=1)
+        agreed = product(weights, proposals)
     else:
         half = jnp.full((), 0.5, weights.dtype)
         columns = proposals.reshape(proposals.shape[0], -1)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from adl_jax._sums import product
 from adl_jax._types import Scalar, as_dtype, as_float
 from adl_jax.messages import (
     Commitment,
@@ -123,7 +124,9 @@ class StronglyAdaptive(AbstractSeverity[StronglyAdaptiveState]):
         asked = pool.asked(proposals, record)
         losses = pinball.loss(asked, record.needed, limit(record))
         vote = awake * steps * weights
-        own = pinball.loss(vote / vote.sum() @ asked, record.needed, limit(record))
+        own = pinball.loss(
+            product(vote / vote.sum(), asked), record.needed, limit(record)
+        )
         if self.largest_loss is None:
             largest = jnp.maximum(state.largest, jnp.maximum(losses.max(), own))
         else:
