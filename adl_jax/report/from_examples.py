@@ -248,15 +248,15 @@ def payers(
         where = f"on average over {len(example.paid)} crashes"
     average = lambda field: getattr(example, field)[chosen].mean(axis=0)
     paid, profit = average("paid"), average("profit")
-    order = np.argsort(-paid, kind="stable")[:_MOST_ACCOUNTS]
-    order = order[paid[order] > 0]
-    if not len(order):
+    most = np.argsort(-paid, kind="stable")[:_MOST_ACCOUNTS]
+    order = most[paid[most] > 0].tolist()
+    if not order:
         return Section("payers", "Accounts that pay most", missing=_NOBODY)
     first = lambda field: getattr(example, field)[chosen][0]
     rows = tuple(
         (
             _account(place, accounts),
-            text(_position(first("market")[place], first("size")[place], markets)),
+            text(_position(*(first(name)[place].item() for name in _LARGEST), markets)),
             _usd(first("equity")[place]),
             Cell(f"{first('leverage')[place]:.1f}", float(first("leverage")[place])),
             _usd(profit[place]),
@@ -277,6 +277,7 @@ def payers(
     return Section("payers", "Accounts that pay most", says, tables=(table,))
 
 
+_LARGEST = ("market", "size")
 _NONE = (np.nan, np.nan, "share")
 
 
