@@ -204,7 +204,7 @@ def on_held_out_families(
         rival = hand_made[RIVAL]
         best = min(hand_made, key=lambda name: hand_made[name].mean())
         constant = min(constants, key=lambda name: constants[name].mean())
-        for name in (RIVAL, best):
+        for name in dict.fromkeys((RIVAL, best)):
             yield _row("hand-made", family, name, "over needed", hand_made[name])
         for name in ("zero", constant):
             yield _row("constant", family, name, "over needed", constants[name])
@@ -216,9 +216,10 @@ def on_held_out_families(
             yield _row(part, family, name, "over needed", loss, **{RIVAL: rival})
             if name != chosen:
                 continue
-            yield _row(
-                part, family, name, "over needed", loss, **{best: hand_made[best]}
-            )
+            if best != RIVAL:
+                yield _row(
+                    part, family, name, "over needed", loss, **{best: hand_made[best]}
+                )
             for seed, own in zip(SEEDS, by_seed, strict=True):
                 each = f"{name}-{seed}"
                 yield _row(part, family, each, "over needed", own, **{RIVAL: rival})
