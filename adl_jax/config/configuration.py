@@ -91,7 +91,7 @@ class Configuration(Section):
             fix = "remove it, or give folder"
             return [] if book.balanced else [Fault(("book", "balanced"), problem, fix)]
         # What a file says and a run ignores is worse than an error.
-        given = [
+        given: list[tuple[str, ...]] = [
             ("book", name)
             for name, field in type(book).model_fields.items()
             if name not in ("folder", "balanced")
