@@ -21,7 +21,7 @@ from adl_jax.monte_carlo.rows import scenario_row
 
 
 RESULTS = Path(__file__).parent / "results"
-CONFIGURATIONS = ("default", "october10", "severe")
+CONFIGURATIONS = ("default", "october10", "severe", "hyperliquid")
 # Numbers of accounts or rounds. One more or less is an account or a round that crossed a
 # threshold in one precision and not in the other.
 COUNTS = (

@@ -33,7 +33,7 @@ def generated():
         for name, policies in results.items()
         for policy, found in policies.items()
     ]
-    policies = list(next(iter(results.values())))
+    policies = list(dict.fromkeys(policy for _, policy, _ in every))
     rows = [
         f"{count:,} scenarios of {record['accounts']:,} accounts each, jax "
         f"{record['jax']} on {record['device']}, {record['machine'].split(',')[0]}.",
@@ -44,7 +44,10 @@ def generated():
         "| --- |" + " --- |" * len(policies),
     ]
     for name, of in results.items():
-        shares = [f"{of[policy]['flips'] / count:.1%}" for policy in policies]
+        shares = [
+            f"{of[policy]['flips'] / count:.1%}" if policy in of else ""
+            for policy in policies
+        ]
         rows.append(f"| {name} | " + " | ".join(shares) + " |")
     rows += [
         "",
