@@ -11,7 +11,7 @@ from adl_jax.cli.report import print_written, written_report
 from adl_jax.cli.shared import fail, keep_programs, use_every_processor
 
 
-_SCENARIOS = 2000
+_SCENARIOS = 1000
 
 
 def demo(

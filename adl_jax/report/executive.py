@@ -130,10 +130,10 @@ def _warnings(run: Run, summary: pd.DataFrame) -> list[str]:
             )
     needed = run.results.column("needed", as_drawn=True)[run.lead]
     interest = run.results.column("open_interest_start", as_drawn=True)[run.lead]
-    beyond = float(np.mean(needed > interest))
-    if beyond > 0:
+    beyond = int(np.sum(needed > interest))
+    if beyond:
         says.append(
-            f"In {share(beyond)} of the crashes more is needed than the whole open "
+            f"In {beyond:,} of {len(needed):,} crashes more is needed than the whole open "
             "interest: prices move in proportion to what is sold (48), however much it is. "
             "Means and tails that hang on these crashes are the model's, not a venue's."
         )
