@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 
 
-Remember: TypeAlias = Literal["all", "rounds", "blocks"]
+Remember: TypeAlias = Literal["auto", "all", "rounds", "blocks"]
 """What is kept for a derivative in reverse.
 
+- `"auto"`: `"rounds"` for up to `SHORT` rounds, `"blocks"` for more: the fastest of the
+    two at 16 and at 256 rounds, and memory that grows with the square root of the rounds.
 - `"all"`: everything that rounds compute, so that memory grows with the rounds. Without a
     derivative it costs nothing; with one it was the slowest on a CPU for many rounds
     (benchmarks/gradient.py).
@@ -20,6 +22,8 @@ Remember: TypeAlias = Literal["all", "rounds", "blocks"]
     is being differentiated the state before each round. Two more forward passes, and
     memory grows with the square root of the rounds.
 """
+SHORT = 64
+"""Up to so many rounds, one more forward pass is cheaper than the memory it saves."""
 
 
 def scan(
@@ -36,11 +40,13 @@ def scan(
     """
     if remember == "all":
         return jax.lax.scan(body, start, inputs)
+    rounds = jax.tree.leaves(inputs)[0].shape[0]
+    if remember == "auto":
+        remember = "rounds" if rounds <= SHORT else "blocks"
     # Inside of a scan nothing can merge the second computation with the first.
     again = jax.checkpoint(body, prevent_cse=False)
     if remember == "rounds":
         return jax.lax.scan(again, start, inputs)
-    rounds = jax.tree.leaves(inputs)[0].shape[0]
     block = max(isqrt(rounds), 1)
     whole = rounds // block * block
     in_blocks = jax.tree.map(

@@ -11,6 +11,7 @@ from adl_jax.cli.doctor import doctor
 from adl_jax.cli.replay import replay
 from adl_jax.cli.report import report
 from adl_jax.cli.reverse_stress import reverse_stress
+from adl_jax.cli.sensitivities import sensitivities
 from adl_jax.cli.simulate import simulate
 from adl_jax.cli.template import template
 from adl_jax.cli.train import train
@@ -24,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(demo, replay, simulate, report, compare, reverse_stress, train),
+    *(demo, replay, simulate, report, compare, reverse_stress),
+    *(sensitivities, train),
     *(template, check, decide, doctor, bench),
 ):
     app.command()(command)

@@ -14,6 +14,7 @@ from adl_jax.config.sections import (
     Share,
     key,
 )
+from adl_jax.remember import Remember
 
 
 KEYS = {
@@ -101,8 +102,8 @@ class TrainSection(Section):
         "validations without an improvement before it stops", 5
     )
     largest_skipped: Share = key("of the steps that may lack a finite gradient", 0.05)
-    remember: Literal["all", "rounds", "blocks"] = key(
-        "what the reverse pass keeps; see docs/training.md", "rounds"
+    remember: Remember = key(
+        "what the reverse pass keeps; see docs/training.md", "auto"
     )
     objective: ObjectiveSection = key("what is made small", ObjectiveSection())
     families: Annotated[

@@ -167,10 +167,15 @@ class Asymmetric(AbstractObjective):
 
 
 class Weighted(AbstractObjective):
-    r"""Solvency, fairness and revenue at given prices, as the companion's section 8.4.
+    r"""Solvency, fairness and revenue at given prices.
 
     $w_S\,\mathrm{undershoot}+w_F\sum_t\max_i x_i/u_i-w_R\,\mathrm{revenue}$: what was
     needed and not raised, how uneven haircuts are, and what the venue earns.
+
+    The companion paper (arXiv 2512.01112) sets these three against each other. The terms
+    and the weighted sum are ours: V_T (21) for solvency, the largest haircut fraction of
+    each round, as in (9), for fairness, and what the simulated venue earned. The
+    companion's revenue, a model of fees and churn (its appendix H.2), is not in here.
 
     **Arguments:** `solvency`, `revenue`: without unit; `fairness`: USD; `unit`.
     """

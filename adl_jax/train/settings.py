@@ -1,7 +1,9 @@
 """How long, how fast and how carefully a policy is trained."""
 
 import dataclasses
+from typing import get_args
 
+from adl_jax.remember import Remember
 from adl_jax.result import InputError
 
 
@@ -31,7 +33,7 @@ class Settings:
     validation_scenarios: int = 256
     patience: int = 5
     largest_skipped: float = 0.05
-    remember: str = "rounds"
+    remember: str = "auto"
 
     def __post_init__(self):
         """Refuses settings that train nothing."""
@@ -50,8 +52,8 @@ class Settings:
             raise InputError(
                 f"Settings.largest_skipped is {self.largest_skipped!r}: give 0 to 1"
             )
-        if self.remember not in ("all", "rounds", "blocks"):
+        if self.remember not in get_args(Remember):
             raise InputError(
-                f"Settings.remember is {self.remember!r}: give 'all', 'rounds' or "
-                "'blocks'"
+                f"Settings.remember is {self.remember!r}: give one of "
+                f"{', '.join(get_args(Remember))}"
             )

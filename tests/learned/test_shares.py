@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,6 +55,25 @@ def test_who_stands_where_in_the_table_does_not_matter(make):
     # It can tell accounts apart: otherwise the above would hold for pro rata too.
     fraction = plain[seen.capacity > 0] / seen.capacity[seen.capacity > 0]
     assert fraction.max() > 1.1 * fraction.min()
+
+
+@pytest.mark.parametrize("make", [LeverageCurve, SetNetwork])
+def test_groups_meet_their_own_budgets_wherever_positions_stand(make):
+    seen, key = seen_by(), jax.random.key(0)
+    draw = np.random.default_rng(5)
+    group = jnp.asarray(draw.integers(0, 3, seen.capacity.size))
+    seen = dataclasses.replace(seen, group=group)
+    room = jax.ops.segment_sum(seen.capacity, group, 3)
+    budget = jnp.asarray([0.2, 0.0, 0.9]) * room
+    allocation = trained(make)
+    plain = allocation(seen, budget, key=key)
+    raised = jax.ops.segment_sum(plain, group, 3)
+    np.testing.assert_allclose(raised, budget, rtol=1e-9, atol=1e-9)
+    assert (plain >= 0).all()
+    assert (plain <= seen.capacity).all()
+    order = draw.permutation(seen.capacity.size)
+    moved = allocation(permuted(seen, order), budget, key=key)
+    np.testing.assert_allclose(moved, plain[order], rtol=1e-9)
 
 
 def test_the_set_matters_to_each_of_it():

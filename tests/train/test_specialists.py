@@ -23,7 +23,6 @@ def found():
         settings=Settings(
             steps=60, batch_size=4, learning_rate=0.1, validation_scenarios=8
         ),
-        combine="mean",
     )  # fmt: skip
 
 

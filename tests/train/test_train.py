@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from adl_jax import InputError, Policy, ProRata
+from adl_jax.config.policies import PolicySection
 from adl_jax.learned import LogLinear
 from adl_jax.severity import ConstantRate, Fixed
 from adl_jax.train import (
@@ -172,15 +173,65 @@ def test_a_batch_that_is_not_finite_is_skipped_and_counted():
         broken(0.5, largest_skipped=0.05)
 
 
+class Draws(AbstractProblem):
+    """A share x of the deficit, where a need between 0 and 1 is drawn."""
+
+    @property
+    def figures(self):
+        return frozenset({"undershoot", "over_needed"})
+
+    @property
+    def abreast(self):
+        return 1024
+
+    def run(self, key, policy, remember="all"):
+        need = jax.random.uniform(key, dtype=float)
+        x = policy.severity.severity
+        return {
+            "undershoot": jnp.maximum(need - x, 0),
+            "over_needed": jnp.maximum(x - need, 0),
+        }
+
+
 def test_a_chance_constraint_is_met_by_its_multiplier():
-    # Undershoot above 1 USD in at most a fifth of the events: rates go up to what most
-    # of them need, although the figure that is made small is what was raised in vain.
+    # P[need - x > 0.1] <= 0.2 with a uniform need: x = 1 - 0.1 - 0.2, as cheap as can be.
     objective = ChanceConstraint(
-        tolerance=1.0, limit=0.2, smoothing=0.5, ascent=0.2, unit=1.0
+        tolerance=0.1, limit=0.2, smoothing=0.02, ascent=0.05, price=10.0
     )
-    trained = fit(objective=objective, steps=200, learning_rate=0.05)
-    assert trained.record["multipliers"]["undershoot"] >= 0
-    assert float(trained.policy.severity.rate) > 0.02
+    trained = train(
+        *(KEY, Policy(Fixed(0.3), ProRata()), {"one": Draws()}, objective),
+        {"other": Draws()},
+        settings=Settings(
+            steps=400, batch_size=256, validation_scenarios=1024, learning_rate=0.05,
+            validate_every=50, patience=50,
+        ),
+    )  # fmt: skip
+    np.testing.assert_allclose(trained.policy.severity.severity, 0.7, atol=0.03)
+    np.testing.assert_allclose(
+        trained.record["multipliers"]["undershoot"], 0.7, atol=0.3
+    )
+
+
+def test_families_share_a_batch_and_are_validated_one_by_one():
+    # The same event with two rates, and a policy between them.
+    low, high = events(0.01, count=1), events(0.03, count=1)
+    trained = train(
+        *(KEY, policy(0.02), {"low": low, "high": high}, Mean()),
+        {"low": low, "high": high},
+        settings=Settings(
+            steps=4, batch_size=4, validation_scenarios=8, validate_every=2
+        ),
+    )  # fmt: skip
+    assert set(trained.validations) == {"step", "mean", "low", "high"}
+    first = trained.validations.iloc[0]
+    # Off by 1 % of what was closed out in both.
+    np.testing.assert_allclose(first["low"], first["high"], rtol=1e-5)
+    np.testing.assert_allclose(first["mean"], (first["low"] + first["high"]) / 2)
+    with pytest.raises(InputError, match="cannot be shared equally by 2"):
+        train(
+            *(KEY, policy(), {"a": events(), "b": events()}, Mean(), {"a": events()}),
+            settings=Settings(batch_size=3),
+        )
 
 
 def test_one_file_holds_a_policy_and_refuses_another_structure(tmp_path):
@@ -194,6 +245,11 @@ def test_one_file_holds_a_policy_and_refuses_another_structure(tmp_path):
         load_policy(path, like=policy())
     with pytest.raises(InputError, match="says nothing of how"):
         load_policy(path)
+    section = PolicySection.model_validate({"name": "mine", "severity": "log_linear"})
+    save_policy(path, start, section=section)
+    alone, _ = load_policy(path)
+    np.testing.assert_array_equal(alone.severity.weight, np.arange(11.0))
+    assert type(alone.allocation) is ProRata
     path.write_bytes(b"text")
     with pytest.raises(InputError, match="not a file of"):
         load_policy(path, like=start)
