@@ -138,7 +138,9 @@ def reliability(run: Run, example: Example) -> Section:
     """What was needed beside what the venue expected in the same round."""
     name, title = "reliability", "How good the venue's indicator is"
     rounds = (example.deficit > 0) & (example.expected > 0)
-    expected, needed = example.expected[rounds], example.needed[rounds]
+    expected, needed = (
+        np.asarray(values)[rounds] for values in (example.expected, example.needed)
+    )
     if len(expected) < 2 * _GROUPS:
         few = (
             f"{len(expected)} rounds of the crashes that were run again have a deficit "
@@ -253,10 +255,11 @@ def payers(
     if not order:
         return Section("payers", "Accounts that pay most", missing=_NOBODY)
     first = lambda field: getattr(example, field)[chosen][0]
+    market, size = first("market"), first("size")
     rows = tuple(
         (
             _account(place, accounts),
-            text(_position(*(first(name)[place].item() for name in _LARGEST), markets)),
+            text(_position(market[place].item(), size[place].item(), markets)),
             _usd(first("equity")[place]),
             Cell(f"{first('leverage')[place]:.1f}", float(first("leverage")[place])),
             _usd(profit[place]),
@@ -277,7 +280,6 @@ def payers(
     return Section("payers", "Accounts that pay most", says, tables=(table,))
 
 
-_LARGEST = ("market", "size")
 _NONE = (np.nan, np.nan, "share")
 
 

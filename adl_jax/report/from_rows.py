@@ -199,10 +199,10 @@ def policies(run: Run) -> Section:
     reference = run.results.policies[0]
     values, moved = [], []
     for policy in run.results.policies:
-        rows = frame[frame["policy"] == policy].set_index("figure")
+        rows = frame[frame["policy"] == policy].set_index("figure").to_dict("index")
         cells, changes = [text(policy)], [text(policy)]
         for figure, (_, unit) in COMPARED.items():
-            row = rows.loc[figure]
+            row = rows[figure]
             cells.append(number(row["value"], row["low"], row["high"], unit))
             ends = row["difference_low"], row["difference_high"]
             changes.append(number(row["difference"], *ends, unit))

@@ -105,13 +105,13 @@ def frontier(run: Run, found: SmallestShocks) -> Section:
             cells.append(number(row["never"], *_NONE, "share"))
             rows.append(tuple(cells))
         if len(known):
-            high = np.minimum(known["scale_high"], found.max_scale)
-            line = (
-                known[name].to_numpy() for name in ("fund_usd", "scale", "scale_low")
+            x, y, low, high = (
+                known[name].to_numpy()
+                for name in ("fund_usd", "scale", "scale_low", "scale_high")
             )
-            lines.append(
-                Line(EVENTS[event], *line, high.to_numpy(), colour=place, marks=True)
-            )
+            high = np.minimum(high, found.max_scale)
+            name = EVENTS[event]
+            lines.append(Line(name, x, y, low, high, colour=place, marks=True))
     headings = ("event", "fund, USD", "shock, times its own", "fall", "never")
     table = Table("frontier", "Smallest shocks", headings, tuple(rows))
     says = (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from adl_jax.config import Built, Configuration, build
@@ -160,7 +161,7 @@ def _again(
     report: Callable[[str], None],
 ) -> tuple[list[Section], str]:
     results, scenario = run.results, built.scenario
-    key = jax.random.wrap_key_data(np.array(results.manifest["key"], np.uint32))
+    key = jax.random.wrap_key_data(jnp.asarray(results.manifest["key"], jnp.uint32))
     accounts = jax.eval_shape(scenario.sample, key)[0].num_accounts
     devices = jax.local_device_count()
     within = lambda most, budget: max(min(most, budget // accounts), _FEWEST)

@@ -25,19 +25,20 @@ def figure(chart: Chart) -> go.Figure:
     count = len(chart.panels)
     # Panels share the height, with gaps between them; the first one is on top.
     height = (1 - _GAP * (count - 1)) / count
-    drawn = go.Figure()
+    drawn, seen = go.Figure(), set[str]()
     for place, panel in enumerate(chart.panels):
-        drawn.add_traces(_traces(panel, chart.x, place))
+        traces = _traces(panel, place)
+        for trace in traces:
+            # A policy that is in several panels is named once.
+            if trace.showlegend is None:
+                trace.showlegend = trace.name not in seen
+                seen.add(trace.name)
+        drawn.add_traces(traces)
         bottom = (count - 1 - place) * (height + _GAP)
         axis = _axis(panel.y) | {"domain": [bottom, min(bottom + height, 1)]}
         if _has(panel, Heat):
             axis |= {"type": "category", "tickformat": ""}
         drawn.update_layout({f"yaxis{_number(place)}": axis})
-    seen = set()
-    for trace in drawn.data:
-        if trace.showlegend is None:
-            trace.showlegend = trace.name not in seen
-            seen.add(trace.name)
     heat = _has(chart.panels[0], Heat)
     drawn.update_layout(
         xaxis=_axis(chart.x) | _labels(chart) | {"anchor": f"y{_number(count - 1)}"},
@@ -97,7 +98,7 @@ def _labels(chart: Chart) -> dict[str, Any]:
     return {"type": "category", "tickformat": ""}
 
 
-def _traces(panel: Panel, x: Axis, place: int) -> list[Any]:
+def _traces(panel: Panel, place: int) -> list[Any]:
     traces = []
     for one in panel.series:
         if isinstance(one, Line):

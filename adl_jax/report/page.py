@@ -69,7 +69,7 @@ def _choices(picked: Picked) -> list[list[dict[str, Any]]]:
 
 
 def _plain(chart: Any) -> Any:
-    return json.loads(figure(chart).to_json())
+    return json.loads(str(figure(chart).to_json()))
 
 
 def _file(name: str) -> str:

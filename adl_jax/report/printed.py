@@ -164,10 +164,11 @@ def _bars(axes: Axes, several: list[Bars], stacked: bool) -> None:
 
 def _heat(axes: Axes, heat: Any, show: Any) -> None:
     axes.grid(False)
-    image = axes.imshow(heat.values, aspect="auto", origin="lower", cmap="cividis")
+    axes.imshow(heat.values, aspect="auto", origin="lower", cmap="cividis")
     axes.set_xticks(range(len(heat.x)), list(heat.x))
     axes.set_yticks(range(len(heat.y)), list(heat.y))
+    middle = (heat.values.min() + heat.values.max()) / 2
     for (i, j), value in np.ndenumerate(heat.values):
-        dark = image.norm(value) < 0.5
+        dark = value < middle
         colour = "white" if dark else "black"
         axes.text(j, i, show(value), ha="center", va="center", color=colour, fontsize=8)

@@ -163,6 +163,7 @@ def _run(mesh: Mesh, venue: Venue, policy: AbstractPolicy, draws: Draws) -> Exam
         venue, policy = eqx.combine(shared, static)
         run = simulate(key, book, market, venue, policy, shocks)
         records, done = run.records, run.records.venue
+        assert records.haircut is not None
         interest = jnp.abs(book.size) * market.mark[book.market]
         fall = jnp.log(done.mark / market.mark[None])[:, book.market]
         equity = book.equity(market.mark)
