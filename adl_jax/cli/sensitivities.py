@@ -87,6 +87,10 @@ def _names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _print(frame: "pd.DataFrame", policy: str) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -102,7 +106,10 @@ def _print(frame: "pd.DataFrame", policy: str) -> None:
         for column in columns:
             table.add_column(column.replace("_", " "), justify="right")
         for row in rows.to_dict("records"):
-            cells = [f"{row[name]:,.4g} ± {row[f'{name}_se']:,.2g}" for name in columns]
+            cells = [
+                f"{_number(row[name])} ± {_number(row[f'{name}_se'])}"
+                for name in columns
+            ]
             table.add_row(escape(row["parameter"]), escape(row["unit"]), *cells)
         console.print(table)
     console.print(
