@@ -95,3 +95,14 @@ def test_a_script_that_got_in_would_not_run(page):
     )
     assert page.evaluate("document.title") != "taken"
     assert "Content Security Policy" in " ".join(page.logged)
+
+
+def test_paper_is_light_whatever_the_screen_is(page):
+    fill = lambda: page.evaluate(
+        "getComputedStyle(document.querySelector('.chart .xtick text')).fill"
+    )
+    before = fill()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert fill() == "rgb(26, 26, 26)"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert fill() == before

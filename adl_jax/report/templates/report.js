@@ -67,8 +67,13 @@
   next();
 
   dark.addEventListener("change", redraw);
-  addEventListener("beforeprint", redraw);
-  addEventListener("afterprint", redraw);
+  // Paper is light, whatever the screen is.
+  for (const [event, on] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => {
+      document.documentElement.classList.toggle("printing", on);
+      redraw();
+    });
+  }
 
   const key = (row, column) => {
     const cell = row.cells[column];
