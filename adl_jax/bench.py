@@ -73,9 +73,10 @@ def machine() -> dict[str, Any]:
 def copy_bandwidth(size: int = 2**26, repeats: int = 5) -> float:
     """Bytes a second that the devices read and write when they add 1 to an array.
 
-    **Arguments:** `size`: numbers in float32, on each device.
+    **Arguments:** `size`: numbers in float32, over all devices.
     """
     devices = jax.local_devices()
+    size = -(-size // len(devices))
     mesh = jax.make_mesh((len(devices),), ("device",))
     split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("device"))
     values = jax.device_put(jnp.zeros(size * len(devices), jnp.float32), split)
@@ -91,6 +92,7 @@ def throughput(
     policies: Mapping[str, AbstractPolicy],
     num_scenarios: int,
     *,
+    bandwidth: float,
     repeats: int = 5,
 ) -> list[Throughput]:
     """Times the sampling and each policy's rounds on one batch of scenarios.
@@ -98,12 +100,12 @@ def throughput(
     Programs run by turns, so that a noisy machine disturbs all of them alike.
 
     **Arguments:** `num_scenarios`: in the batch, a multiple of the local devices;
-    `repeats`: runs of each program after the first.
+    `bandwidth`: what `copy_bandwidth` measured; `repeats`: runs of each program after the
+    first.
 
     **Returns:** a `Throughput` of the sampling and of each policy.
     """
     batches = Batches(key, scenario, policies, num_scenarios)
-    bandwidth = copy_bandwidth()
     programs, compile_s = {}, {}
     programs[SAMPLING], compile_s[SAMPLING] = _timed(batches.compile_draw)
     drawn = programs[SAMPLING].run()

@@ -2,7 +2,8 @@
 
 `python benchmarks/monte_carlo.py loops` times the round loop of every policy by number
 of accounts, scenarios and dtype. `runs` times whole runs, files included, each in a
-process of its own, whose peak memory is its own. `scaling` adds devices and processes.
+process of its own, whose peak memory is its own; `again` does so with programs that an
+earlier run compiled. `scaling` adds devices and processes.
 Results go to `benchmarks/results/monte_carlo_DEVICE.json`, a section at a time.
 """
 
@@ -36,11 +37,12 @@ def configured(accounts=1000, dtype="float32", name="default"):
 
 def loops(arguments):
     """Round loops by accounts, scenarios and dtype, one program at a time."""
-    results = []
+    results, bandwidth = [], copy_bandwidth()
     for accounts, scenarios, dtype in arguments.size:
         scenario, policies = configured(accounts, dtype)
         chosen = {name: policies[name] for name in arguments.policy}
-        found = throughput(jax.random.key(0), scenario, chosen, scenarios)
+        key = jax.random.key(0)
+        found = throughput(key, scenario, chosen, scenarios, bandwidth=bandwidth)
         results += [result._asdict() for result in found]
         for result in found:
             print(
@@ -49,7 +51,7 @@ def loops(arguments):
                 f"{result.compile_s:.1f} s, {result.peak_bytes / 2**20:,.0f} MiB",
                 flush=True,
             )
-    return {"copy_bandwidth_bytes_a_second": copy_bandwidth(), "programs": results}
+    return {"copy_bandwidth_bytes_a_second": bandwidth, "programs": results}
 
 
 def runs(arguments):
@@ -62,6 +64,15 @@ def runs(arguments):
     return results
 
 
+def again(arguments):
+    """The same, with the programs that a first run has kept."""
+    with tempfile.TemporaryDirectory() as programs:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        runs(arguments)
+        return runs(arguments)
+
+
 def scaling(arguments):
     """The same run on one device and on all, in one process and in two."""
     policy, (count, *_) = arguments.policy[0], arguments.scenarios
@@ -71,6 +82,9 @@ def scaling(arguments):
     for result in results:
         print(result, flush=True)
     return results
+
+
+SECTIONS = {"loops": loops, "runs": runs, "again": again, "scaling": scaling}
 
 
 def command(policy, count, folder, *options):
@@ -139,6 +153,7 @@ def child(arguments):
         report=lambda progress: first.append((time.perf_counter(), progress.done)),
     )
     ran = time.perf_counter()
+    peak = peak_bytes()
     summary = adl_jax.summarise(results)
     ended = time.perf_counter()
     rounds = arguments.accounts * scenario.num_rounds
@@ -158,11 +173,17 @@ def child(arguments):
                 "summary_s": ended - ran,
                 "account_rounds_a_second": rounds * count / (ended - began),
                 "account_rounds_a_second_once_compiled": rate and rounds * rate,
-                "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+                "peak_bytes": peak,
+                "peak_bytes_with_summary": peak_bytes(),
                 "figures": len(summary),
             }
         )
     )
+
+
+def peak_bytes():
+    """The most memory that this process has held so far."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def kept(section, found):
@@ -185,7 +206,7 @@ def size(text):
 def main():
     """Measures one section, or runs one child."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("section", choices=("loops", "runs", "scaling", "child"))
+    parser.add_argument("section", choices=(*SECTIONS, "child"))
     parser.add_argument(
         "--size",
         nargs="+",
@@ -207,10 +228,7 @@ def main():
         child(arguments)
         return
     jax.config.update("jax_num_cpu_devices", os.cpu_count())
-    found = {"loops": loops, "runs": runs, "scaling": scaling}[arguments.section](
-        arguments
-    )
-    print(kept(arguments.section, found))
+    print(kept(arguments.section, SECTIONS[arguments.section](arguments)))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ def make_rounds(seed=0, rounds=5, accounts=7, markets=3, **changes):
 def command_settings(monkeypatch):
     """Commands set jax up for themselves; here the devices exist already."""
     before = jax.config.values["jax_enable_x64"]
-    monkeypatch.setattr("os.cpu_count", lambda: jax.config.jax_num_cpu_devices)
+    devices = jax.config.jax_num_cpu_devices
+    monkeypatch.setattr("adl_jax.cli.shared._processors", lambda: devices)
     yield
     jax.config.update("jax_enable_x64", before)

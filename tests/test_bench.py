@@ -20,7 +20,7 @@ def test_figures_are_those_of_the_rows():
     scenario, policies = build(SMALL)
     chosen = {"queue": policies["queue"]}
     key = jax.random.key(0)
-    sampling, queue = throughput(key, scenario, chosen, 8, repeats=2)
+    sampling, queue = throughput(key, scenario, chosen, 8, bandwidth=1e10, repeats=2)
     assert (sampling.program, queue.program) == (SAMPLING, "queue")
     assert sampling.active_share is None
     batches = Batches(key, scenario, chosen, 8)
@@ -31,7 +31,8 @@ def test_figures_are_those_of_the_rows():
     assert queue.least_s <= queue.median_s
     # At least the books that come in.
     assert queue.peak_bytes > 8 * 60 * 3 * 8
-    assert 0 < queue.bandwidth_share < 1
+    least = 2 * 8 * (2 * 60 + 60) * 8 * 4
+    assert queue.bandwidth_share == pytest.approx(least / queue.least_s / 1e10)
 
 
 def test_a_copy_moves_bytes():

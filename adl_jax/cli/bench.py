@@ -51,23 +51,34 @@ def bench(
             chosen = changed(chosen, dtype=dtype)
         jax.config.update("jax_enable_x64", chosen.dtype == "float64")
         scenario, policies = build(chosen)
-        if scenarios % jax.local_device_count():
+        devices = jax.local_device_count()
+        if scenarios % devices:
             fail(
-                f"--scenarios {scenarios} is no multiple of the "
-                f"{jax.local_device_count()} devices"
+                f"--scenarios {scenarios} is no multiple of the {devices} devices; fix: "
+                f"{-(-scenarios // devices) * devices}"
             )
-        key = jax.random.key(chosen.seed)
-        results = throughput(key, scenario, policies, scenarios, repeats=repeats)
+        bandwidth = copy_bandwidth()
+        results = throughput(
+            jax.random.key(chosen.seed),
+            scenario,
+            policies,
+            scenarios,
+            bandwidth=bandwidth,
+            repeats=repeats,
+        )
+        figures = {
+            "machine": machine(),
+            "copy_bandwidth_bytes_a_second": bandwidth,
+            "programs": without_nan([result._asdict() for result in results]),
+        }
+        if out is not None:
+            with written_whole(out) as temporary:
+                text = json.dumps(figures, indent=2) + "\n"
+                temporary.write_text(text, encoding="utf-8")
     except InputError as error:
         fail(str(error))
-    figures = {
-        "machine": machine(),
-        "copy_bandwidth_bytes_a_second": copy_bandwidth(),
-        "programs": without_nan([result._asdict() for result in results]),
-    }
-    if out is not None:
-        with written_whole(out) as temporary:
-            temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        fail(f"{out}: {error.strerror}; fix: choose another --out")
     if format is Format.json:
         print(json.dumps(figures, allow_nan=False, indent=2))
         return

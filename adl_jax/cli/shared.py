@@ -100,7 +100,14 @@ def use_every_processor() -> None:
     import jax
 
     if "jax_num_cpu_devices" in jax.config.values:
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+        jax.config.update("jax_num_cpu_devices", _processors())
+
+
+def _processors() -> int:
+    """How many this process may use, which is fewer than there are in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def join_processes(process: str | None) -> bool:

@@ -25,7 +25,7 @@ def simulate(
         str, typer.Argument(help="A TOML file, or the name of a built-in one.")
     ],
     scenarios: Annotated[
-        int | None, typer.Option(min=1, help="How many, instead of the file's.")
+        int | None, typer.Option(min=2, help="How many, instead of the file's.")
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Scenarios at once; from free memory.")

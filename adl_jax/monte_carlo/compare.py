@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from adl_jax.monte_carlo.results import Results
-from adl_jax.monte_carlo.store import FORMAT
+from adl_jax.monte_carlo.store import FORMAT, flattened
 from adl_jax.monte_carlo.summary import MEAN, PROBABILITY, Figure, at_risk, figure
 from adl_jax.result import InputError
 from adl_jax.statistics import Estimate, paired_difference, weighted_mean
@@ -207,7 +207,7 @@ def differences(results: Sequence[Results]) -> dict[str, list[Any]]:
     """
     whole = ("configuration", *_SCENARIOS, "num_scenarios", "versions", "device")
     flat = [
-        _flattened({name: one.manifest.get(name) for name in whole}) for one in results
+        flattened({name: one.manifest.get(name) for name in whole}) for one in results
     ]
     names = dict.fromkeys(name for values in flat for name in values)
     table = {name: [values.get(name) for values in flat] for name in names}
@@ -229,20 +229,6 @@ def run_names(results: Sequence[Results]) -> list[str]:
         if len(set(names)) == len(set(paths)):
             return names
     return ["/".join(path) for path in paths]
-
-
-def _flattened(values: Any, name: str = "") -> dict[str, Any]:
-    if isinstance(values, dict):
-        items = {str(key): value for key, value in values.items()}
-    elif isinstance(values, list) and any(isinstance(one, dict) for one in values):
-        # Policies and markets have names, and may stand in another order.
-        items = {str(one.get("name", place)): one for place, one in enumerate(values)}
-    else:
-        return {name: values}
-    flat = {}
-    for key, value in items.items():
-        flat |= _flattened(value, f"{name}.{key}" if name else key)
-    return flat
 
 
 def _entries(results: Sequence[Results]) -> list[Entry]:

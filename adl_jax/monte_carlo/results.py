@@ -9,7 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from adl_jax.monte_carlo.store import MANIFEST, STOPPED
+from adl_jax.monte_carlo.store import (
+    MANIFEST,
+    STOPPED,
+    read_manifest,
+    require_whole,
+    rows_of,
+)
 from adl_jax.result import InputError
 
 
@@ -127,22 +133,24 @@ def read_results(folder: Path | str) -> Results:
     **Raises:** `InputError` where it holds no run, or one that is not finished.
     """
     folder = Path(folder)
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise InputError(f"{folder}: holds no run ({MANIFEST} is missing)")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise InputError(
+            f"{folder}: holds no run ({MANIFEST} is missing); fix: give the --out of "
+            "adl-jax simulate"
+        )
     stopped = folder / STOPPED
     if stopped.is_file():
         manifest |= json.loads(stopped.read_text(encoding="utf-8"))
     size, count = manifest["batch_size"], manifest["num_scenarios"]
-    missing = [
-        first
-        for first in range(0, count, size)
-        if not (folder / f"rows-{first:012d}.parquet").is_file()
-    ]
+    firsts = range(0, count, size)
+    missing = [first for first in firsts if not rows_of(folder, first).is_file()]
     if missing:
         raise InputError(
             f"{folder}: {len(missing)} of {-(-count // size)} batches are missing, the "
             f"first from scenario {missing[0]}; fix: --resume"
         )
+    for first in firsts:
+        rows = min(size, count - first) * len(manifest["policies"])
+        require_whole(rows_of(folder, first), rows)
     return Results(folder=folder, manifest=manifest)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.multihost_utils import sync_global_devices
 
 from adl_jax._types import Key
 from adl_jax.fingerprint import fingerprint
@@ -87,9 +86,12 @@ def monte_carlo(
     _check(key, policies, num_scenarios, batch_size)
     devices = jax.local_device_count()
     size = batch_size or choose_batch_size(scenario, num_scenarios)
+    if out is not None:
+        size = _kept_size(Path(out), size, batch_size, resume)
     if size % devices:
         raise InputError(
-            f"batch_size is {size}, not a multiple of the {devices} local devices"
+            f"batch_size is {size}, not a multiple of the {devices} local devices; fix: "
+            f"{-(-size // devices) * devices}, or as many devices as it was started with"
         )
     dtype = np.dtype(scenario.market.mark.dtype)
     identity = _identity(key, scenario, policies, num_scenarios, configuration)
@@ -99,16 +101,16 @@ def monte_carlo(
         watch = _watch(until, policies, identity["tilted"])
     store = None
     if out is not None:
-        folder = Path(out)
-        size = _kept_size(folder, size, batch_size, resume)
         store = Store(
-            folder,
+            Path(out),
             identity | {"batch_size": size},
             resume=resume,
             waits=jax.process_index() > 0,
         )
+        if jax.process_count() == 1:
+            store.remove_leftovers()
     batches = Batches(key, scenario, policies, size)
-    began, worst, tables, computed = time.perf_counter(), 0.0, [], 0
+    began, tables, computed = time.perf_counter(), [], 0
     done = 0
     process, processes = jax.process_index(), jax.process_count()
     for number, first in enumerate(range(0, num_scenarios, size)):
@@ -118,9 +120,6 @@ def monte_carlo(
         if mine and not (store and store.has(first, count, len(policies))):
             rows = batches.run(first, count, show)
             computed += count
-            worst = max(
-                worst, *(float(row["cash_error"].max()) for row in rows.values())
-            )
             table = as_table(first, rows, dtype)
             if store is None:
                 tables.append(table)
@@ -138,19 +137,34 @@ def monte_carlo(
         return Results(tables=tables, manifest=manifest)
     if done < num_scenarios:
         store.note(STOPPED, {"num_scenarios": done})
+    seconds = time.perf_counter() - began
+    # What comes back is whole: rows of other processes are read like one's own.
+    store.wait_for(range(0, done, size))
+    results = Results(folder=store.folder, manifest=manifest)
     store.note(
         f"finished-{process}.json",
         {
-            "seconds": time.perf_counter() - began,
-            "largest_cash_error": worst,
-            "dropped_rows": 0,
+            "seconds": seconds,
+            "computed_scenarios": computed,
             "devices": [str(device) for device in jax.local_devices()],
+            **_checked(results),
         },
     )
-    if processes > 1:
-        # What comes back is whole: rows of the others are read like one's own.
-        sync_global_devices("adl_jax.monte_carlo")
-    return Results(folder=store.folder, manifest=manifest)
+    return results
+
+
+def _checked(results: Results) -> dict[str, float | int]:
+    """Of all rows, whoever computed them: the conservation check, and how many miss."""
+    errors = results.column("cash_error", as_drawn=True)
+    worst = max(float(np.max(values)) for values in errors.values())
+    if not np.isfinite(worst):
+        raise InputError(
+            f"{results.folder}: the cash of some scenario is not finite (column "
+            "cash_error); fix: look at its book and venue, or run it in float64"
+        )
+    there = sum(values.size for values in errors.values())
+    expected = results.num_scenarios * len(results.policies)
+    return {"largest_cash_error": worst, "dropped_rows": expected - there}
 
 
 def _check(

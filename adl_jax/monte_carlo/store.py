@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from adl_jax.tables import written_whole
 MANIFEST = "manifest.json"
 STOPPED = "stopped.json"
 """There where a run ended before its last scenario, because a figure was known."""
-FORMAT = 2
+FORMAT = 3
+PATIENCE = 600.0
+"""Seconds for which no other process may have written a batch."""
 _WHOLE = {"scenario": pa.int64(), "status": pa.int32()}
 
 
@@ -91,45 +94,55 @@ class Store:
                 f"{folder}: holds another run, which differs in {'; '.join(changed)}; "
                 "fix: run with what it was started with, or choose another --out"
             )
-        if not waits:
-            for left_over in folder.glob(".rows-*"):
-                # What a killed process was writing; never read, and written again.
-                left_over.unlink()
+
+    def remove_leftovers(self) -> None:
+        """Deletes what a killed process was writing: never read, and written again."""
+        for left_over in self.folder.glob(".rows-*"):
+            left_over.unlink()
 
     def path(self, first: int) -> Path:
         """The file of the batch that starts with scenario `first`."""
-        return self.folder / f"rows-{first:012d}.parquet"
+        return rows_of(self.folder, first)
 
     def has(self, first: int, count: int, policies: int) -> bool:
         """Whether a batch is there.
 
-        **Raises:** `InputError` where its file is not whole.
+        **Raises:** `InputError` where its file is not whole, or not as it was written.
         """
         path = self.path(first)
         if not path.exists():
             return False
-        try:
-            rows = pq.read_metadata(path).num_rows
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"{path}: not a whole Parquet file ({str(error).splitlines()[0]}); fix: "
-                "delete it, and --resume computes its scenarios again"
-            ) from error
-        if rows != count * policies:
-            raise InputError(
-                f"{path}: has {rows} rows, not {count * policies}; fix: delete it, and "
-                "--resume computes its scenarios again"
-            )
+        require_whole(path, count * policies)
         return True
 
     def write(self, first: int, table: pa.Table) -> None:
         """Writes a batch."""
         with written_whole(self.path(first)) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(
+                table, temporary, compression="zstd", write_page_checksum=True
+            )
 
     def read(self, first: int) -> pa.Table:
         """The batch that starts with scenario `first`."""
-        return pq.read_table(self.path(first))
+        return pq.read_table(self.path(first), page_checksum_verification=True)
+
+    def wait_for(self, firsts: Iterable[int]) -> None:
+        """Waits until all batches are there, which other processes write.
+
+        **Raises:** `InputError` where none has come for `PATIENCE` seconds.
+        """
+        missing, since = list(firsts), time.monotonic()
+        while missing := [first for first in missing if not self.path(first).exists()]:
+            count = len(missing)
+            time.sleep(0.05)
+            if sum(not self.path(first).exists() for first in missing) < count:
+                since = time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                raise InputError(
+                    f"{self.folder}: {count} batches of other processes are missing, the "
+                    f"first from scenario {missing[0]}, and none has come for "
+                    f"{PATIENCE:.0f} s; fix: --resume, in any number of processes"
+                )
 
     def note(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file beside the rows: what is measured, not what is computed."""
@@ -138,17 +151,49 @@ class Store:
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
+def rows_of(folder: Path, first: int) -> Path:
+    """The file of the batch that starts with scenario `first`."""
+    return folder / f"rows-{first:012d}.parquet"
+
+
+def require_whole(path: Path, rows: int) -> None:
+    """Reads a file of rows, checksums and all.
+
+    **Raises:** `InputError` where it is not whole, or not as it was written.
+    """
+    again = "fix: delete it, and --resume computes its scenarios again"
+    try:
+        found = pq.read_table(path, page_checksum_verification=True).num_rows
+    except (OSError, pa.ArrowException) as error:
+        problem = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: not a whole Parquet file ({problem}); {again}"
+        ) from error
+    if found != rows:
+        raise InputError(f"{path}: has {found} rows, not {rows}; {again}")
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What a folder's run is; `None` where there is none."""
+    """What a folder's run is; `None` where there is none.
+
+    **Raises:** `InputError` for a manifest that cannot be read, or of another format.
+    """
     path = folder / MANIFEST
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: cannot be read ({error}); fix: choose another --out"
+            f"{path}: cannot be read ({error}); fix: choose another folder"
         ) from error
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != FORMAT:
+        raise InputError(
+            f"{path}: has format {found}, this version reads {FORMAT}; fix: run it again "
+            "into another folder"
+        )
+    return manifest
 
 
 def _wait_for(path: Path, seconds: float = 300) -> None:
@@ -172,9 +217,24 @@ def _require_empty(folder: Path) -> None:
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    here = json.loads(json.dumps(here))
+    there, here = flattened(there), flattened(json.loads(json.dumps(here)))
     return [
-        f"{name} ({there.get(name)!r} there, {here.get(name)!r} now)"[:200]
-        for name in sorted({*there, *here})
+        f"{name} ({there.get(name)!r} there, {here.get(name)!r} now)"
+        for name in dict.fromkeys([*there, *here])
         if there.get(name) != here.get(name)
     ]
+
+
+def flattened(values: Any, name: str = "") -> dict[str, Any]:
+    """Nested values by dotted names; policies and markets by their own."""
+    if isinstance(values, dict):
+        items = {str(key): value for key, value in values.items()}
+    elif isinstance(values, list) and any(isinstance(one, dict) for one in values):
+        # They may stand in another order.
+        items = {str(one.get("name", place)): one for place, one in enumerate(values)}
+    else:
+        return {name: values}
+    flat = {}
+    for key, value in items.items():
+        flat |= flattened(value, f"{name}.{key}" if name else key)
+    return flat

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool
+from scipy.stats import chi2
 
 from adl_jax.result import InputError
 from adl_jax.statistics import bootstrap
@@ -90,12 +91,21 @@ def weighted_probability(
     self_normalised: bool = False,
     seed: int = 0,
 ) -> Estimate:
-    """Probability under the true density; its interval is held to [0, 1]."""
+    """Probability under the true density, held to [0, 1].
+
+    Where nothing was hit the upper end is what Poisson's law allows in as many scenarios
+    (3.7 hits), each of the largest weight.
+    """
     found = weighted_mean(
         hits.astype(float), weights, self_normalised=self_normalised, seed=seed
     )
-    low, high = max(float(found.low), 0.0), min(float(found.high), 1.0)
-    return dataclasses.replace(found, low=low, high=high)
+    high = float(found.high)
+    if not np.any(hits):
+        high = float(chi2.ppf(0.975, 2) / 2 * np.max(weights) / len(hits))
+    held = lambda value: min(max(float(value), 0.0), 1.0)
+    return dataclasses.replace(
+        found, value=held(found.value), low=held(found.low), high=held(high)
+    )
 
 
 def weighted_quantile(

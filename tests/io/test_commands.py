@@ -6,7 +6,6 @@ import re
 import shlex
 from pathlib import Path
 
-import jax
 import pytest
 from typer.testing import CliRunner
 
@@ -19,13 +18,7 @@ from tests.io.test_write import hostile
 PAGE = Path(__file__).parents[2] / "docs" / "your_own_book.md"
 
 
-@pytest.fixture(autouse=True)
-def keeps_settings(monkeypatch):
-    """The commands set jax up for themselves; here the devices exist already."""
-    before = jax.config.values["jax_enable_x64"]
-    monkeypatch.setattr("os.cpu_count", lambda: jax.config.jax_num_cpu_devices)
-    yield
-    jax.config.update("jax_enable_x64", before)
+pytestmark = pytest.mark.usefixtures("command_settings")
 
 
 def run(*arguments):

@@ -288,8 +288,7 @@ severity = "full"
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: jax.config.jax_num_cpu_devices)
+def run(tmp_path, command_settings):
     path = tmp_path / "crash.toml"
     path.write_text(CONFIGURATION)
 
