@@ -8,22 +8,18 @@ import jax
 import jax.numpy as jnp
 
 
-Remember: TypeAlias = Literal["auto", "all", "rounds", "blocks"]
+Remember: TypeAlias = Literal["all", "rounds", "blocks"]
 """What is kept for a derivative in reverse.
 
-- `"auto"`: `"rounds"` for up to `SHORT` rounds, `"blocks"` for more: the fastest of the
-    two at 16 and at 256 rounds, and memory that grows with the square root of the rounds.
 - `"all"`: everything that rounds compute, so that memory grows with the rounds. Without a
     derivative it costs nothing; with one it was the slowest on a CPU for many rounds
     (benchmarks/gradient.py).
 - `"rounds"`: the state before each round; what happens in it is computed again. One more
     forward pass.
-- `"blocks"`: the state before each of some sqrt(rounds) blocks, and within the block that
-    is being differentiated the state before each round. Two more forward passes, and
-    memory grows with the square root of the rounds.
+- `"blocks"`: the state before each block of some sqrt(rounds) / 2 rounds, and all of the
+    block that is being differentiated. One more forward pass too, and memory grows with
+    the square root of the rounds.
 """
-SHORT = 64
-"""Up to so many rounds, one more forward pass is cheaper than the memory it saves."""
 
 
 def scan(
@@ -41,24 +37,21 @@ def scan(
     if remember == "all":
         return jax.lax.scan(body, start, inputs)
     rounds = jax.tree.leaves(inputs)[0].shape[0]
-    if remember == "auto":
-        remember = "rounds" if rounds <= SHORT else "blocks"
+    block = 1 if remember == "rounds" else max(isqrt(rounds) // 2, 1)
     # Inside of a scan nothing can merge the second computation with the first.
-    again = jax.checkpoint(body, prevent_cse=False)
-    if remember == "rounds":
-        return jax.lax.scan(again, start, inputs)
-    block = max(isqrt(rounds), 1)
+    if block == 1:
+        return jax.lax.scan(jax.checkpoint(body, prevent_cse=False), start, inputs)
     whole = rounds // block * block
     in_blocks = jax.tree.map(
         lambda leaf: leaf[:whole].reshape(-1, block, *leaf.shape[1:]), inputs
     )
     rest = jax.tree.map(lambda leaf: leaf[whole:], inputs)
     one_block = jax.checkpoint(
-        lambda state, given: jax.lax.scan(again, state, given), prevent_cse=False
+        lambda state, given: jax.lax.scan(body, state, given), prevent_cse=False
     )
     state, done = jax.lax.scan(one_block, start, in_blocks)
     done = jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), done)
     if whole == rounds:
         return state, done
-    state, last = jax.lax.scan(again, state, rest)
+    state, last = one_block(state, rest)
     return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), done, last)

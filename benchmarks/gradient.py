@@ -62,7 +62,7 @@ def measured(accounts, rounds, scenarios, repeats):
 
     forward = row(lambda arrays, given: loss(arrays, given, "all"))
     rows = {"forward": forward}
-    for remember in ("auto", "all", "rounds", "blocks"):
+    for remember in ("all", "rounds", "blocks"):
         gradient = jax.value_and_grad(
             lambda arrays, given, remember=remember: loss(arrays, given, remember)
         )

@@ -278,6 +278,7 @@ def generated():
         "peers": (results("peers", peers), "peers.py"),
         "loops": (sections("monte_carlo", "loops", loops), "monte_carlo.py loops"),
         "runs": (sections("monte_carlo", "runs", runs), "monte_carlo.py runs"),
+        "again": (sections("monte_carlo", "again", runs), "monte_carlo.py again"),
         "scaling": (sections("monte_carlo", "scaling", runs), "monte_carlo.py scaling"),
         "simulator": (results("simulate", simulator), "simulate.py"),
         "allocation": (results("allocation", allocation), "allocation.py"),

@@ -36,7 +36,9 @@ PARAMETERS = {
     "decay": Parameter(0, 10, "steps fall as the number of rounds to this power"),
     "endowment": Parameter(1e-6, LARGEST, "what the bettor starts with"),
     "power": Parameter(0, 100, "haircuts rise as leverage to this power"),
-    "doubt": Parameter(0, LARGEST, "rounds after which past residuals weigh as the rule"),
+    "doubt": Parameter(
+        0, LARGEST, "rounds after which past residuals weigh as the rule"
+    ),
     "width": Parameter(1, 1024, "units of a hidden layer", whole=True),
     "seed": Parameter(0, 2**31, "of a network's first weights", whole=True),
     "memory": Parameter(1, 10_000, "rounds that are remembered", whole=True),

@@ -103,7 +103,7 @@ class TrainSection(Section):
     )
     largest_skipped: Share = key("of the steps that may lack a finite gradient", 0.05)
     remember: Remember = key(
-        "what the reverse pass keeps; see docs/training.md", "auto"
+        "what the reverse pass keeps; see docs/training.md", "blocks"
     )
     objective: ObjectiveSection = key("what is made small", ObjectiveSection())
     families: Annotated[

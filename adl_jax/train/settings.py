@@ -33,7 +33,7 @@ class Settings:
     validation_scenarios: int = 256
     patience: int = 5
     largest_skipped: float = 0.05
-    remember: str = "auto"
+    remember: str = "blocks"
 
     def __post_init__(self):
         """Refuses settings that train nothing."""

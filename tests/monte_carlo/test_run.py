@@ -21,6 +21,7 @@ from adl_jax import InputError, Policy, ProRata, Queue, monte_carlo, read_result
 from adl_jax._types import as_dtype
 from adl_jax.monte_carlo import COLUMNS, choose_batch_size, scenario_key
 from adl_jax.monte_carlo.rows import scenario_row
+from adl_jax.monte_carlo.store import MANIFEST, Store
 from adl_jax.scenario import scenarios
 from adl_jax.severity import Fixed
 
@@ -201,22 +202,70 @@ def test_another_run_is_refused(finished, changes, says):
 
 
 def test_a_file_that_is_not_whole_is_refused(finished, tmp_path):
+    flipped = lambda data: (
+        data[:400] + bytes(b ^ 255 for b in data[400:410]) + data[410:]
+    )
     for damage, says in (
         (lambda data: data[: len(data) // 2], "not a whole Parquet file"),
         (lambda data: b"", "not a whole Parquet file"),
+        (flipped, "not a whole Parquet file"),
     ):
-        out = tmp_path / says / str(len(damage(b"1234")))
-        out.mkdir(parents=True)
+        out = tmp_path / str(len(list(tmp_path.iterdir())))
+        out.mkdir()
         for path in finished.iterdir():
             (out / path.name).write_bytes(path.read_bytes())
         rows = out / "rows-000000000000.parquet"
         rows.write_bytes(damage(rows.read_bytes()))
         with pytest.raises(InputError, match=says):
             again(out)
+        with pytest.raises(InputError, match=says):
+            read_results(out)
     table = pq.read_table(finished / "rows-000000000000.parquet")
     pq.write_table(table.slice(0, 5), rows)
     with pytest.raises(InputError, match=r"has 5 rows, not 12.*delete it"):
         again(out)
+
+
+def test_a_resumed_run_keeps_its_conservation_check(finished):
+    note = finished / "finished-0.json"
+    first = json.loads(note.read_text())
+    again(finished)
+    resumed = json.loads(note.read_text())
+    worst = max(
+        values.max() for values in read_results(finished).column("cash_error").values()
+    )
+    assert first["largest_cash_error"] == resumed["largest_cash_error"] == worst > 0
+    assert resumed["computed_scenarios"] == resumed["dropped_rows"] == 0
+
+
+def test_what_differs_is_named_with_both_values(finished, tmp_path):
+    for path in finished.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["configuration"] = {"book": {"accounts": 60, "long": "x" * 300}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    now = {"book": {"accounts": 61, "long": "x" * 300}}
+    with pytest.raises(InputError) as raised:
+        again(tmp_path, configuration=now)
+    assert "in configuration.book.accounts (60 there, 61 now)" in str(raised.value)
+
+
+def test_other_processes_are_waited_for_as_long_as_they_write(finished, monkeypatch):
+    monkeypatch.setattr("adl_jax.monte_carlo.store.PATIENCE", 0.3)
+    store = Store(finished, json.loads((finished / MANIFEST).read_text()), resume=True)
+    store.wait_for([0])
+    with pytest.raises(InputError, match=r"1 batches of other .* scenario 4.*--resume"):
+        store.wait_for([0, 4])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("{", "cannot be read"), ("{}", "has format None"), ("[]", "has format None")],
+)
+def test_a_manifest_of_something_else_is_refused(text, says, tmp_path):
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_results(tmp_path)
 
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path):

@@ -156,3 +156,17 @@ def test_constants_are_exact_when_normalised():
     assert (found.low, found.value, found.high) == (0.1, 0.1, 0.1)
     plain = statistics.weighted_mean(np.full(1_000, 0.1), weights)
     assert plain.low < 0.1 < plain.high
+
+
+def test_what_was_never_seen_may_still_happen():
+    weights = np.random.default_rng(3).lognormal(0.0, 0.1, 4000)
+    none = statistics.weighted_probability(np.zeros(4000, bool), weights)
+    assert (none.value, none.low) == (0, 0)
+    # The exact Poisson limit for no events is 3.689.
+    assert none.high == pytest.approx(3.689 * weights.max() / 4000, rel=1e-3)
+
+
+def test_a_probability_is_one_at_most():
+    weights = np.random.default_rng(4).lognormal(0.02, 0.1, 4000)
+    certain = statistics.weighted_probability(np.ones(4000, bool), weights)
+    assert certain.low <= certain.value <= certain.high == 1

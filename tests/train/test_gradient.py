@@ -105,8 +105,8 @@ def test_degenerate_books_have_finite_derivatives(case):
 _GRADIENT = eqx.filter_jit(eqx.filter_grad(loss))
 
 
-@pytest.mark.parametrize("rounds", [1, 7, 9])
-@pytest.mark.parametrize("remember", ["auto", "rounds", "blocks"])
+@pytest.mark.parametrize("rounds", [1, 7, 100, 101])
+@pytest.mark.parametrize("remember", ["rounds", "blocks"])
 def test_what_is_remembered_changes_nothing(remember, rounds):
     body = lambda state, x: (jnp.sin(state * x), state**2)
     xs = jnp.linspace(0.5, 1.5, rounds)
@@ -137,6 +137,6 @@ def live_bytes(rounds, remember):
 
 
 def test_memory_grows_with_the_square_root_of_the_rounds():
-    short, long = live_bytes(16, "auto"), live_bytes(256, "auto")
+    short, long = live_bytes(16, "blocks"), live_bytes(256, "blocks")
     assert long <= 4 * short
     assert live_bytes(256, "all") > 4 * long
