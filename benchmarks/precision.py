@@ -18,6 +18,7 @@ from adl_jax._types import as_dtype
 from adl_jax.config import build, changed, load
 from adl_jax.monte_carlo import COLUMNS, scenario_key
 from adl_jax.monte_carlo.rows import scenario_row
+from adl_jax.monte_carlo.summary import DIFFERENCES, FIGURES
 
 
 RESULTS = Path(__file__).parent / "results"
@@ -72,8 +73,6 @@ def scale_of(name, double):
 
 def compare(single, double):
     """Errors of each column, and where the two precisions took different ways."""
-    host = lambda rows: {name: np.asarray(rows[name], np.float64) for name in COLUMNS}
-    single, double = host(single), host(double)
     flipped = np.any([single[name] != double[name] for name in COUNTS], axis=0)
     same = ~flipped
     table = {}
@@ -107,6 +106,34 @@ def compare(single, double):
     }
 
 
+def figures(rows, reference):
+    """Every figure of a run's summary, and its difference to the first policy."""
+    found = {
+        figure.name: figure.estimate(
+            [rows[name] for name in figure.columns], None
+        ).value
+        for figure in FIGURES
+    }
+    for name in DIFFERENCES:
+        found[f"{name}_difference"] = float((rows[name] - reference[name]).mean())
+    return found
+
+
+def figure_errors(single, double, reference):
+    """Errors of figures: of probabilities as they are, of others relative to the value.
+
+    **Arguments:** rows in both precisions; `reference`: the first policy's, likewise.
+    """
+    one, two = figures(single, reference[0]), figures(double, reference[1])
+    least = 1e-5 * double["open_interest_start"].mean()
+    share = lambda name: name.startswith(("probability", "concentration", "reported"))
+    return {
+        name: abs(one[name] - two[name])
+        / (1 if share(name) else max(abs(two[name]), least))
+        for name in one
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenarios", type=int, default=1_000)
@@ -121,13 +148,20 @@ def main():
         )
         scenario, policies = build(configuration)
         drawn = draw(scenario, jnp.arange(chosen.scenarios))
-        results[name] = {}
+        results[name], reference = {}, None
         for policy, acts in policies.items():
             single, double = (
-                rows_of(scenario.venue, acts, drawn, jnp.dtype(dtype))
+                {
+                    column: np.asarray(values, np.float64)
+                    for column, values in rows_of(
+                        scenario.venue, acts, drawn, jnp.dtype(dtype)
+                    ).items()
+                }
                 for dtype in ("float32", "float64")
             )
-            results[name][policy] = compare(single, double)
+            reference = (single, double) if reference is None else reference
+            errors = figure_errors(single, double, reference)
+            results[name][policy] = compare(single, double) | {"figures": errors}
             print(name, policy, results[name][policy]["flips"], flush=True)
     settings = {"scenarios": chosen.scenarios, "accounts": chosen.accounts}
     write_report(chosen.out, settings, results)

@@ -74,6 +74,21 @@ def generated():
         ]
         cells += [where if worst else "", number(largest("mean_shift"))]
         rows.append(f"| `{column}` | " + " | ".join(cells) + " |")
+    rows += [
+        "",
+        "Every figure of a run's summary. Of probabilities and concentrations the "
+        "difference, of USD the error relative to the value, or to 1e-5 of the mean open "
+        "interest:",
+        "",
+        "| figure | worst | where |",
+        "| --- | --- | --- |",
+    ]
+    for figure in every[0][2]["figures"]:
+        worst, where = max(
+            (found["figures"][figure], f"{name}, {policy}")
+            for name, policy, found in every
+        )
+        rows.append(f"| `{figure}` | {number(worst)} | {where if worst else ''} |")
     cash = {
         dtype: max(found["largest_cash_error"][dtype] for _, _, found in every)
         for dtype in ("float32", "float64")
