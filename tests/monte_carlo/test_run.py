@@ -251,7 +251,8 @@ def test_what_differs_is_named_with_both_values(finished, tmp_path):
 
 
 def test_other_processes_are_waited_for_as_long_as_they_write(finished, monkeypatch):
-    monkeypatch.setattr("adl_jax.monte_carlo.store.PATIENCE", 0.3)
+    # By its module: `adl_jax.monte_carlo` is the function.
+    monkeypatch.setattr(sys.modules[Store.__module__], "PATIENCE", 0.3)
     store = Store(finished, json.loads((finished / MANIFEST).read_text()), resume=True)
     store.wait_for([0])
     with pytest.raises(InputError, match=r"1 batches of other .* scenario 4.*--resume"):
