@@ -83,8 +83,8 @@ def numbers_of(policy: Any) -> dict[str, Array]:
     >>> import adl_jax
     >>> from adl_jax.train import numbers_of
     >>> policy = adl_jax.Policy(adl_jax.severity.ConstantRate(0.01), adl_jax.ProRata())
-    >>> print(numbers_of(policy))
-    {'severity.rate': Array(0.01, dtype=float32)}
+    >>> print(list(numbers_of(policy)))
+    ['severity.rate']
 
     ```
     """
