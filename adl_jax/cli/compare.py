@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adl_jax.cli.shared import Format, FormatOption, fail, without_nan
+from adl_jax.cli.shared import Format, FormatOption, fail, fail_writing, without_nan
 
 
 def compare(
@@ -45,8 +45,7 @@ def compare(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        fail(f"{place}; fix: choose another path")
+        fail_writing(error)
     if format is Format.json:
         values = {
             "runs": [

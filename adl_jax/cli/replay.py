@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adl_jax.cli.shared import Format, FormatOption, fail, keep_programs
+from adl_jax.cli.shared import Format, FormatOption, fail, fail_writing, keep_programs
 
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def replay(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        fail(f"{place}; fix: choose another path")
+        fail_writing(error)
     if format is Format.json:
         print(json.dumps(_as_json(result, semi_synthetic), allow_nan=False, indent=2))
         return

@@ -12,6 +12,7 @@ from adl_jax.cli.shared import (
     Format,
     FormatOption,
     fail,
+    fail_writing,
     keep_programs,
     use_every_processor,
     without_nan,
@@ -86,8 +87,7 @@ def reverse_stress(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        fail(f"{place}; fix: choose another path")
+        fail_writing(error)
     if format is Format.json:
         values = {
             "configuration": chosen.model_dump(mode="json"),

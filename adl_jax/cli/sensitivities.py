@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adl_jax.cli.shared import Format, FormatOption, fail, keep_programs, without_nan
+from adl_jax.cli.shared import (
+    Format,
+    FormatOption,
+    fail,
+    fail_writing,
+    keep_programs,
+    without_nan,
+)
 
 
 if TYPE_CHECKING:
@@ -67,8 +74,7 @@ def sensitivities(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        fail(f"{place}; fix: choose another path")
+        fail_writing(error)
     if format is Format.json:
         values = {
             "configuration": chosen.model_dump(mode="json"),

@@ -137,3 +137,9 @@ def fail(message: str) -> NoReturn:
     """Says what is wrong and ends with code 2."""
     print(f"error: {message}", file=sys.stderr)
     raise typer.Exit(2)
+
+
+def fail_writing(error: OSError) -> NoReturn:
+    """The same, where a file could not be read or written."""
+    place = f"{error.filename}: {error.strerror}" if error.filename else error
+    fail(f"{place}; fix: choose another path")
