@@ -147,7 +147,9 @@ class RandomOrder(AbstractAllocation):
         return queue_by_group(lot, capacity, budget, group).haircut
 
 
-allocations: Registry[AbstractAllocation] = Registry("allocation")
+allocations: Registry[AbstractAllocation] = Registry(
+    "allocation", AbstractAllocation, "adl_jax.allocations"
+)
 allocations.register("queue", Queue)
 allocations.register("pro_rata", ProRata)
 allocations.register("leverage_weighted", LeverageWeighted)

@@ -12,10 +12,12 @@ import jax
 import numpy as np
 from packaging.version import Version
 
+from adl_jax import config as config  # Its registry is one that plug-ins add to.
 from adl_jax.allocator import ProRata
 from adl_jax.event import october10
 from adl_jax.loop import replay
 from adl_jax.policy import Policy
+from adl_jax.registry import installed_plugins
 from adl_jax.severity import ProjectedGradient
 
 
@@ -23,9 +25,10 @@ _PACKAGES = ("adl-jax", "jax", "jaxlib", "equinox", "optax", "chex", "numpy")
 
 
 def examine() -> dict[str, Any]:
-    """Versions, devices, known-bad releases, the guard computation, and precision.
+    """Versions, devices, known-bad releases, the guard computation, precision, plug-ins.
 
-    **Returns:** plain values; `healthy` is false where results cannot be trusted.
+    **Returns:** plain values; `healthy` is false where results cannot be trusted. Plug-ins
+    are all tried; one that cannot be used has a `problem` and harms nothing else.
     """
     versions = {name: version(name) for name in _PACKAGES}
     bad = known_bad(versions["jaxlib"])
@@ -41,6 +44,7 @@ def examine() -> dict[str, Any]:
         "known_bad": bad,
         "guard_wrong_sizes": wrong,
         "float32_relative_error": error,
+        "plugins": [plugin._asdict() for plugin in installed_plugins()],
     }
 
 

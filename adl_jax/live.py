@@ -30,6 +30,7 @@ from adl_jax.io import Snapshot
 from adl_jax.liquidate import Shock, liquidate, margin
 from adl_jax.messages import Observation, before_closeouts, visible
 from adl_jax.policy import AbstractPolicy, Policy
+from adl_jax.registry import plugin_versions
 from adl_jax.resolve import Round, observe
 from adl_jax.result import RESULTS, InputError
 from adl_jax.settle import open_ledger
@@ -446,7 +447,8 @@ def _audit(
         "settlement": rules.settlement,
         "deficit_given": deficit,
         "dtype": str(dtype),
-        "versions": {name: version(name) for name in ("adl-jax", "jax", "jaxlib")},
+        "versions": {name: version(name) for name in ("adl-jax", "jax", "jaxlib")}
+        | plugin_versions(),
     }
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**inputs, "sha256": hashlib.sha256(text.encode()).hexdigest()}

@@ -109,7 +109,7 @@ def semi_synthetic_entries() -> list[Entry]:
             Role.semi_synthetic,
             Information.hindsight,
         )
-        for name, make in allocations.items()
+        for name, make in allocations.built_in.items()
     ]
 
 

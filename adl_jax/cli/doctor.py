@@ -7,8 +7,13 @@ import typer
 from adl_jax.cli.shared import Format, FormatOption
 
 
+def _called(plugin: dict[str, str]) -> str:
+    where = f"{plugin['distribution']} {plugin['version']}"
+    return f"{plugin['name']} in {plugin['group']}, {where}"
+
+
 def doctor(format: FormatOption = Format.table) -> None:
-    """Show versions and devices, and check that this machine computes right."""
+    """Show versions, devices and plug-ins, and check that this machine computes right."""
     from adl_jax.doctor import examine
 
     found = examine()
@@ -30,6 +35,10 @@ def doctor(format: FormatOption = Format.table) -> None:
                 "float32 against float64",
                 f"{found['float32_relative_error']:.1e} of the deficit at most, "
                 "October 10 replay",
+            ),
+            *(
+                ("plug-in", f"{_called(plugin)}: {plugin['problem'] or 'works'}")
+                for plugin in found["plugins"]
             ),
             ("verdict", "healthy" if found["healthy"] else "NOT to be trusted"),
         ]

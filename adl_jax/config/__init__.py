@@ -7,6 +7,7 @@ from adl_jax.config.files import (
     built_in_names as built_in_names,
     changed as changed,
     configuration_hash as configuration_hash,
+    configurations as configurations,
     load as load,
     parse as parse,
     to_toml as to_toml,

@@ -1,5 +1,6 @@
 """Configurations from files and by name, and back to text."""
 
+import functools
 import hashlib
 import json
 import tomllib
@@ -12,11 +13,15 @@ from pydantic import ValidationError
 
 from adl_jax.config.configuration import Configuration, repeated
 from adl_jax.config.problems import explained, nearest, refusal, short
+from adl_jax.inert import shown
+from adl_jax.registry import Registry
 from adl_jax.result import InputError
 
 
 _FOLDER = files("adl_jax") / "data" / "configurations"
 _LARGEST_FILE = 100_000
+configurations: Registry[str] = Registry("configuration", str, "adl_jax.configurations")
+"""Texts in TOML by name."""
 
 
 def built_in_names() -> tuple[str, ...]:
@@ -25,11 +30,19 @@ def built_in_names() -> tuple[str, ...]:
     return tuple(sorted(name[:-5] for name in names if name.endswith(".toml")))
 
 
+def _built_in(name: str) -> str:
+    return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+
+
+for _name in built_in_names():
+    configurations.register(_name, functools.partial(_built_in, _name))
+
+
 def load(path_or_name: str | Path) -> Configuration:
     """Reads a configuration.
 
-    **Arguments:** `path_or_name`: a TOML file, or the name of a built-in configuration
-    where there is no such file.
+    **Arguments:** `path_or_name`: a TOML file, or the name of a configuration that is
+    built in or a plug-in's, where there is no such file.
 
     **Raises:** `InputError` with everything that is wrong, by line and key.
 
@@ -43,13 +56,14 @@ def load(path_or_name: str | Path) -> Configuration:
     path, name = Path(path_or_name), str(path_or_name)
     if _is_file(path):
         return parse(_text_of(path), str(path))
-    names = built_in_names()
-    if name in names:
-        text = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
-        return parse(text, f"built-in configuration {name}")
+    if name in configurations.built_in:
+        return parse(configurations[name](), f"built-in configuration {name}")
+    if name in configurations:
+        return parse(configurations[name](), f"configuration {shown(name)}")
     raise InputError(
         f"{short(name)}: no such file, and no built-in configuration of that name; "
-        f"there are: {', '.join(names)}; fix: {nearest(name, names)}"
+        f"there are: {', '.join(map(shown, configurations))}; "
+        f"fix: {nearest(name, configurations)}"
     )
 
 

@@ -10,7 +10,9 @@ from adl_jax import learned as learned  # Registers its policies.
 from adl_jax.allocator import allocations
 from adl_jax.config.problems import Fault, faults, listed, nearest, short
 from adl_jax.config.sections import LARGEST, Name, Section, key, one_of
+from adl_jax.inert import shown
 from adl_jax.policy import AbstractPolicy, Policy
+from adl_jax.registry import Registry
 from adl_jax.severity import severities
 from adl_jax.vector import vector_policies
 
@@ -59,37 +61,63 @@ def parameters_of(constructor: Callable[..., Any]) -> dict[str, float | int | No
     }
 
 
-def _checked(name: str | None, registry: Any, given: dict[str, Any]) -> Numbers:
-    """The numbers given, and the defaults of the others."""
-    known = {} if name is None else parameters_of(registry[name])
-    found = [fault for item in given.items() for fault in _wrong(name, known, *item)]
-    if found:
-        raise faults(found)
-    numbers = {other: value for other, value in known.items() if value is not None}
+def _plugin_parameters(constructor: Callable[..., Any]) -> dict[str, Any]:
+    """The numbers of a plug-in's own, and their defaults: arguments that have one."""
     return {
-        other: int(value) if PARAMETERS[other].whole else float(value)
-        for other, value in (numbers | given).items()
+        name: parameter.default
+        for name, parameter in inspect.signature(constructor).parameters.items()
+        if type(parameter.default) in (int, float)
     }
 
 
+def _checked(name: str | None, registry: Registry, given: dict[str, Any]) -> Numbers:
+    """The numbers given, and the defaults of the others."""
+    if name is None:
+        defaults, allowed = {}, {}
+    elif name in registry.built_in:
+        defaults = parameters_of(registry[name])
+        allowed = {other: PARAMETERS[other] for other in defaults}
+    else:
+        defaults = _plugin_parameters(registry[name])
+        allowed = {
+            other: Parameter(-LARGEST, LARGEST, "", whole=isinstance(value, int))
+            for other, value in defaults.items()
+        }
+    found = [fault for item in given.items() for fault in _wrong(name, allowed, *item)]
+    if found:
+        raise faults(found)
+    numbers = {other: value for other, value in defaults.items() if value is not None}
+    numbers = {
+        other: int(value) if allowed[other].whole else float(value)
+        for other, value in (numbers | given).items()
+    }
+    if name is not None and name not in registry.built_in:
+        try:
+            registry[name](**numbers)
+        except ValueError as error:
+            problem = f"{name!r} refuses them: {shown(str(error), 300)}"
+            raise faults([Fault((), problem, "change them")]) from error
+    return numbers
+
+
 def _wrong(
-    owner: str | None, known: dict[str, Any], name: str, value: Any
+    owner: str | None, allowed: dict[str, Parameter], name: str, value: Any
 ) -> list[Fault]:
-    shown = f"value {short(value)}, "
-    if name not in known:
+    given = f"value {short(value)}, "
+    if name not in allowed:
         problem = f"no such parameter of {owner!r}"
-        return [Fault((name,), shown + problem, nearest(name, known))]
-    low, high, _, whole = PARAMETERS[name]
+        return [Fault((name,), given + problem, nearest(name, allowed))]
+    low, high, _, whole = allowed[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or (whole and not isinstance(value, int)):
         kind = "whole number" if whole else "number"
         return [
             Fault(
-                (name,), f"{shown}must be a {kind}", f"write a {kind}, without quotes"
+                (name,), f"{given}must be a {kind}", f"write a {kind}, without quotes"
             )
         ]
     if not low <= value <= high:
-        problem = f"{shown}must be between {low:g} and {high:g}"
+        problem = f"{given}must be between {low:g} and {high:g}"
         return [Fault((name,), problem, "write a number between them")]
     return []
 

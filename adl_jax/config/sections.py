@@ -1,6 +1,6 @@
 """What a venue can vary in a Monte Carlo run: one model a table of the file."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from adl_jax.config.problems import Fault, faults, listed, nearest, short
+from adl_jax.registry import PluginError, Registry
 from adl_jax.scenario.calibration import group, value
 from adl_jax.scenario.hawkes import Hawkes
 from adl_jax.scenario.named import BETA, MARK, MAX_LEVERAGE, NAMES
@@ -59,18 +60,25 @@ def calibrated(name: str, text: str) -> Any:
     return Field(default_factory=lambda: value(name), description=text)
 
 
-def one_of(names: Iterable[str]) -> Any:
-    """Marks text as one of the names that a registry has."""
-    known = list(names)
+def one_of(registry: Registry, others: Sequence[str] = ()) -> Any:
+    """Marks text as one of the names that a registry has, or of `others`."""
 
     def check(name: str) -> str:
-        if name not in known:
+        if name in others:
+            return name
+        if name not in registry:
+            known = [*others, *registry]
             problem = f"value {short(name)}, must be one of {listed(known)}"
             raise faults([Fault((), problem, nearest(name, known))])
+        try:
+            registry[name]
+        except PluginError as error:
+            raise faults([Fault((), error.problem, error.fix)]) from error
         return name
 
+    names: list[Any] = [*others, *registry.built_in]
     return Annotated[
-        str, AfterValidator(check), Field(json_schema_extra={"names": [*known]})
+        str, AfterValidator(check), Field(json_schema_extra={"names": names})
     ]
 
 

@@ -75,7 +75,7 @@ class ResponseSection(Section):
 class VenueSection(Section):
     """The rules: a preset, and what differs from it. A key not given is the preset's."""
 
-    preset: one_of([PAPER, *venues]) = key(  # pyright: ignore
+    preset: one_of(venues, [PAPER]) = key(  # pyright: ignore
         "whose rules; `paper` takes winners' profit, under Hyperliquid's margins", PAPER
     )
     fund_usd_per_account: Amount = key(

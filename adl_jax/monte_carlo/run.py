@@ -18,6 +18,7 @@ from adl_jax.monte_carlo.results import Results
 from adl_jax.monte_carlo.store import FORMAT, STOPPED, Store, as_table, read_manifest
 from adl_jax.monte_carlo.until import Until, Watch
 from adl_jax.policy import AbstractPolicy, Recorded
+from adl_jax.registry import plugin_versions
 from adl_jax.result import InputError
 from adl_jax.scenario import Scenario
 
@@ -222,7 +223,7 @@ def _identity(
         "tilted": jax.eval_shape(scenario.sample, key)[2].log_weight is not None,
         "configuration": None if configuration is None else dict(configuration),
         "dtype": str(scenario.market.mark.dtype),
-        "versions": {name: version(name) for name in VERSIONS},
+        "versions": {name: version(name) for name in VERSIONS} | plugin_versions(),
         "python": platform.python_version(),
         "device": jax.devices()[0].device_kind,
         "backend": jax.default_backend(),

@@ -101,7 +101,12 @@ def _scenario(
     return Scenario(books, market, venue, shocks)
 
 
-scenarios: Registry[Scenario] = Registry("scenario")
+scenarios: Registry[Scenario] = Registry(
+    "scenario",
+    Scenario,
+    "adl_jax.scenarios",
+    takes=("num_accounts", "one_position_each"),
+)
 scenarios.register("default", default)
 scenarios.register("calm", calm)
 scenarios.register("october10", october10)

@@ -40,7 +40,9 @@ from adl_jax.severity.strongly_adaptive import StronglyAdaptive as StronglyAdapt
 from adl_jax.severity.weighted_median import WeightedMedian as WeightedMedian
 
 
-severities: Registry[AbstractSeverity] = Registry("severity")
+severities: Registry[AbstractSeverity] = Registry(
+    "severity", AbstractSeverity, "adl_jax.severities"
+)
 severities.register("zero", lambda: Fixed(0))
 severities.register("full", lambda: Fixed(1))
 severities.register("fixed", Fixed)

@@ -23,7 +23,9 @@ def _descent(severity: AbstractSeverity, geometry: AbstractGeometry) -> Fraction
     return FractionDescent(severity, FractionLearner(geometry))
 
 
-vector_policies: Registry[AbstractPolicy] = Registry("vector policy")
+vector_policies: Registry[AbstractPolicy] = Registry(
+    "vector policy", AbstractPolicy, "adl_jax.policies"
+)
 vector_policies.register(
     "vector_euclidean", lambda: _descent(ProjectedGradient(), Euclidean())
 )

@@ -37,7 +37,12 @@ from adl_jax.venue.presets.paradex import paradex as paradex
 from adl_jax.venue.presets.whitebit import whitebit as whitebit
 
 
-venues: Registry[Venue] = Registry("venue")
+venues: Registry[Venue] = Registry(
+    "venue",
+    Venue,
+    "adl_jax.venues",
+    takes=("max_leverage", "notional_scale", "fund"),
+)
 venues.register("hyperliquid", hyperliquid)
 venues.register("hyperliquid_literal", hyperliquid_literal)
 venues.register("binance", binance)
