@@ -1,0 +1,1 @@
+"""The tables and figures of arXiv 2602.15182, one script each."""

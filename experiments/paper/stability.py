@@ -1,0 +1,94 @@
+"""Who pays, round after round: the haircuts behind Figures 12 and 13.
+
+Neither figure can be regenerated: the accounts that won in each round and what production
+took from each of them are not in the public tables that we hold. In their place stand the
+deleveraged accounts with their closed profits, scaled to each round's real capacity. The
+same accounts win every round, so that haircuts are more stable here than they were. Every
+policy pays exactly what was needed.
+"""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+import adl_jax
+from adl_jax._types import PerRound
+from adl_jax.allocator import AbstractAllocation, EqualShare, ProRata, Queue
+from adl_jax.event import Event, with_deleveraged_accounts
+from adl_jax.plot import COLOURS
+from adl_jax.policy import Hindsight, Policy
+from adl_jax.result import InputError
+from adl_jax.severity import Fixed
+from experiments.paper.exhibit import Exhibit, Given, printed
+
+
+# The published vector mirror descent is one projection of no haircuts at all onto the
+# budget, which takes the same from everybody who has it.
+ALLOCATIONS: dict[str, AbstractAllocation] = {
+    "production_queue": Queue(),
+    "vector_mirror_descent": EqualShare(),
+    "pro_rata": ProRata(),
+}
+ACCOUNTS = "accounts_deleveraged.csv"
+
+
+def with_winners(given: Given) -> Event:
+    """The event with accounts: from a table of fills, or semi-synthetic.
+
+    **Raises:** `InputError` without either.
+    """
+    if given.fills is not None:
+        return adl_jax.read_events(given.fills, adl_jax.october10())
+    if given.folder is None:
+        raise InputError(
+            "who won in each round is not embedded; fix: give --data, the folder of the "
+            "public tables, or --fills, a table of ADL fills"
+        )
+    return with_deleveraged_accounts(given.event, given.folder / ACCOUNTS)
+
+
+def measured(event: Event, measure: Callable[..., PerRound]) -> pd.DataFrame:
+    """A diagnostic of haircuts and capacities, a row a round, a column a policy."""
+    rounds = event.rounds
+    needed = {}
+    for name, allocation in ALLOCATIONS.items():
+        policy = Hindsight(Policy(Fixed(0), allocation))
+        records = adl_jax.replay(rounds, policy).records
+        needed[name] = np.asarray(jax.jit(measure)(records.haircut, rounds.capacity))
+    return pd.DataFrame(needed)
+
+
+def exhibit(
+    given: Given, measure: Callable[..., PerRound], quantity: str, *, percent: bool
+) -> Exhibit:
+    """Means over rounds, as bars, beside what the paper prints."""
+    event = with_winners(given)
+    values = measured(event, measure) * (100 if percent else 1)
+    labels = event.labels[len(event.labels) - len(values) :]
+    values.index = pd.Index(labels, name="round")
+    means = values.mean()
+    order = np.sign(np.diff(means.to_numpy()))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.bar(means.index, means, color=COLOURS, width=0.5)
+        by_round = axes.plot(values.to_numpy().T, "k.", alpha=0.4, markersize=4)
+        theirs = [printed()[f"{name} {quantity}"] for name in means.index]
+        (paper,) = axes.plot(theirs, "kD", fillstyle="none", markersize=9)
+        for place, mean in enumerate(means):
+            axes.annotate(f"{mean:.3g}", (place + 0.27, mean))
+        axes.set_ylabel(f"{quantity}{', %' if percent else ''}")
+        accounts = "accounts of the fills" if given.fills else "semi-synthetic accounts"
+        axes.set_title(f"Bars: means over rounds, {accounts}")
+        figure.legend(
+            [by_round[0], paper], ["one round", "published"], loc="outside right upper"
+        )
+
+    ours = {f"{name} {quantity}": float(mean) for name, mean in means.items()}
+    falls, rises = bool((order <= 0).all()), bool((order >= 0).all())
+    in_order = falls if percent else rises
+    ours[f"{quantity}: order of the policies"] = float(in_order and order.any())
+    return Exhibit(values.reset_index(), ours, draw)
