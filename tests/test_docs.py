@@ -57,6 +57,27 @@ def test_the_readme_has_exactly_two_set_up_commands():
     assert "pytest" in setups[1]
 
 
+def test_files_named_as_checks_exist():
+    text = (ROOT / "docs" / "checks.md").read_text()
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", text))
+    missing = {
+        name
+        for name in named
+        if not any((ROOT / place / name).exists() for place in ("", "tests"))
+    }
+    assert len(named) > 30
+    assert not missing
+
+
+def test_the_glossary_is_in_order_and_links_within():
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    terms = re.findall(r"^\*\*(.+?)\*\*\{ #([\w-]+) \}:", text, flags=re.MULTILINE)
+    names, anchors = zip(*terms, strict=True)
+    assert list(names) == sorted(names, key=str.lower)
+    assert len(set(anchors)) == len(anchors)
+    assert set(re.findall(r"\]\(#([\w-]+)\)", text)) <= set(anchors)
+
+
 def test_relative_links_and_images_exist():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
