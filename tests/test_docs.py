@@ -1,9 +1,13 @@
 """Every code block of the README and the docs runs; the README keeps its promises."""
 
+import ast
+import contextlib
 import doctest
+import functools
 import importlib
 import pkgutil
 import re
+import sys
 from pathlib import Path
 
 import jax
@@ -18,6 +22,15 @@ MODULES = [
     module.name
     for module in pkgutil.walk_packages(adl_jax.__path__, "adl_jax.")
     if module.name != "adl_jax.__main__"
+]
+# Those meant for users; `evaluate` is on the page module by module.
+PACKAGES = [
+    f"adl_jax.{name}"
+    for name in (
+        *("allocation", "backtesting", "config", "event", "io", "learned", "mirror"),
+        *("monte_carlo", "projection", "report", "scenario", "severity"),
+        *("statistics", "train", "vector", "venue"),
+    )
 ]
 
 
@@ -57,15 +70,51 @@ def test_the_readme_has_exactly_two_set_up_commands():
     assert "pytest" in setups[1]
 
 
+def named(path):
+    """What a dotted path names; modules are found where a function has their name."""
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        name = ".".join(parts[:end])
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+            return functools.reduce(getattr, parts[end:], sys.modules[name])
+    raise AssertionError(f"{path} names nothing")
+
+
+def exported(package):
+    """Names that a package gives away, `X as X`, but for modules and plain data."""
+    importlib.import_module(package)
+    module = sys.modules[package]
+    for statement in ast.parse(Path(module.__file__).read_text()).body:
+        if isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                if alias.asname == alias.name and callable(vars(module)[alias.name]):
+                    yield alias.name, vars(module)[alias.name]
+
+
+def test_every_public_name_is_in_the_api():
+    pages = [page.read_text() for page in (ROOT / "docs").glob("api*.md")]
+    paths = re.findall(r"^::: (\S+)$", "\n".join(pages), flags=re.MULTILINE)
+    assert len(set(paths)) == len(paths)
+    listed = [named(path) for path in paths]
+    missing = [
+        f"{package}.{name}"
+        for package in ("adl_jax", *PACKAGES)
+        for name, value in exported(package)
+        if not any(value is one for one in listed)
+    ]
+    assert missing == []
+
+
 def test_files_named_as_checks_exist():
     text = (ROOT / "docs" / "checks.md").read_text()
-    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", text))
+    paths = set(re.findall(r"`((?:\w+/)*\w+\.py)`", text))
     missing = {
         name
-        for name in named
+        for name in paths
         if not any((ROOT / place / name).exists() for place in ("", "tests"))
     }
-    assert len(named) > 30
+    assert len(paths) > 30
     assert not missing
 
 
