@@ -5,10 +5,9 @@ import tempfile
 from pathlib import Path
 
 import jax
-import numpy as np
 import pytest
 
-import adl_jax
+from adl_jax.testing import make_rounds as make_rounds, round_fields as round_fields
 
 
 # Tests compile the same programs many times, in several processes: once is enough.
@@ -68,36 +67,6 @@ def oct10():
     if not OCT10.is_dir():
         pytest.skip(f"public tables not here: {OCT10} (see docs/data.md)")
     return OCT10
-
-
-def round_fields(seed=0, rounds=5, accounts=7, markets=3):
-    """Fields of `Rounds` with heavy tails, idle accounts and idle markets."""
-    draw = np.random.default_rng(seed)
-    capacity = draw.pareto(0.8, (rounds, accounts)) * 100
-    capacity[draw.random((rounds, accounts)) < 0.2] = 0
-    quantity = draw.pareto(1.5, (rounds, markets)) * 10
-    quantity[draw.random((rounds, markets)) < 0.2] = 0
-    deficit = draw.pareto(1.0, rounds) * 50
-    starts = 1_760_130_964_831 + np.arange(rounds) * 10_000
-    return {
-        "deficit": deficit,
-        "needed": deficit * draw.random(rounds) * 1.2,
-        "capacity_total": capacity.sum(axis=1),
-        "start_ms": starts,
-        "end_ms": starts + draw.integers(0, 5_000, rounds),
-        "capacity": capacity,
-        "score": draw.normal(size=(rounds, accounts)),
-        "leverage": draw.random((rounds, accounts)) * 10,
-        "closeout_quantity": quantity,
-        "closeout_price": draw.random((rounds, markets)) * 5 + 0.1,
-        "closeout_gap": quantity * 0.01,
-        "max_leverage": np.linspace(5, 40, markets),
-    }
-
-
-def make_rounds(seed=0, rounds=5, accounts=7, markets=3, **changes):
-    """`Rounds` from `round_fields`, some of them changed."""
-    return adl_jax.Rounds(**(round_fields(seed, rounds, accounts, markets) | changes))
 
 
 @pytest.fixture

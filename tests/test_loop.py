@@ -12,6 +12,7 @@ from jax.test_util import check_grads
 import adl_jax
 from adl_jax import RESULTS, Commitment, Information, Policy, ProRata, Queue, Recorded
 from adl_jax.severity import ConstantRate, Fixed, LastValue, ProjectedGradient
+from adl_jax.testing import laws
 from tests.conftest import make_rounds, round_fields
 from tests.policies import ALL, POLICIES
 
@@ -94,77 +95,24 @@ def test_replay_equals_an_obvious_numpy_replay(how_much, who):
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_policy_keeps_the_laws(name):
-    rounds = make_rounds(3, rounds=9, accounts=17)
-    trajectory = adl_jax.replay(rounds, ALL[name]())
-    records = trajectory.records
-    haircut, capacity = np.asarray(records.haircut), np.asarray(rounds.capacity)
-    limit = np.asarray(rounds.capacity_total)
-    if not name.startswith("hindsight"):
-        limit = np.minimum(limit, rounds.deficit)
-    assert (haircut >= 0).all()
-    assert (haircut <= capacity).all()
-    assert (np.asarray(records.budget) <= limit).all()
-    np.testing.assert_allclose(records.executed, records.budget, rtol=1e-12)
-    np.testing.assert_allclose(records.executed, haircut.sum(axis=1), rtol=1e-15)
-    np.testing.assert_allclose(
-        records.executed + records.undershoot,
-        records.needed + records.overshoot,
-        rtol=1e-12,
-    )
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(records))
+    laws.check_laws(ALL[name]())
 
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("accounts", [1, 2**5 + 1])
 def test_eager_jit_and_vmap_agree_at_odd_sizes(name, accounts):
-    events = [make_rounds(seed, rounds=3, accounts=accounts) for seed in range(3)]
-    policy = ALL[name]()
-
-    def executed(rounds):
-        return adl_jax.replay(rounds, policy).records.executed
-
-    jitted = jnp.stack([jax.jit(executed)(rounds) for rounds in events])
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *events)
-    mapped = jax.vmap(executed)(stacked)
-    np.testing.assert_allclose(mapped, jitted, rtol=1e-13, atol=1e-13)
-    if accounts > 1:
-        # Step by step an event takes seconds.
-        with jax.disable_jit():
-            eager = executed(events[0])
-        np.testing.assert_allclose(jitted[0], eager, rtol=1e-13, atol=1e-13)
+    laws.check_compiled(ALL[name](), accounts)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_state_keeps_its_structure_and_dtypes(name):
-    for dtype in (np.float32, np.float64):
-        fields = {
-            field: value.astype(dtype) if value.dtype == float else value
-            for field, value in round_fields().items()
-        }
-        rounds = adl_jax.Rounds(**fields)
-        trajectory = adl_jax.replay(rounds, ALL[name]())
-        for leaf in jax.tree.leaves(trajectory.records):
-            assert leaf.dtype == dtype
+    laws.check_dtypes(ALL[name]())
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_padding_and_order_of_accounts_change_nothing(name):
-    fields = round_fields(5, accounts=11)
-    order = np.random.default_rng(0).permutation(11)
-    shuffled = dict(fields)
-    padded = dict(fields)
-    for field in ("capacity", "score", "leverage"):
-        shuffled[field] = fields[field][:, order]
-        padded[field] = np.pad(fields[field], ((0, 0), (0, 6)))
-    base = adl_jax.replay(adl_jax.Rounds(**fields), ALL[name]()).records
-    moved = adl_jax.replay(adl_jax.Rounds(**shuffled), ALL[name]()).records
-    wider = adl_jax.replay(adl_jax.Rounds(**padded), ALL[name]()).records
     # Lots are drawn by place, so that another order of accounts draws other lots.
-    if "random_order" not in name:
-        np.testing.assert_allclose(moved.haircut, base.haircut[:, order], atol=1e-9)
-    np.testing.assert_allclose(wider.haircut[:, :11], base.haircut, atol=1e-9)
-    assert (wider.haircut[:, 11:] == 0).all()
-    np.testing.assert_allclose(wider.concentration, base.concentration, rtol=1e-12)
+    laws.check_padding(ALL[name](), draws_lots="random_order" in name)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -259,32 +207,9 @@ def test_gradients_in_a_policy_parameter(make, keep_haircuts):
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"deficit": np.zeros(5)},
-        {"needed": np.zeros(5)},
-        {"capacity": np.zeros((5, 7)), "capacity_total": np.zeros(5)},
-        {"capacity": np.ones((5, 7)), "capacity_total": np.full(5, 7.0)},
-        {"score": np.zeros((5, 7))},
-        {"closeout_quantity": np.zeros((5, 3))},
-    ],
-    ids=["no deficit", "none needed", "no winners", "equal", "ties", "no close-outs"],
-)
+@pytest.mark.parametrize("changes", laws.DEGENERATE)
 def test_degenerate_rounds_have_finite_values_and_gradients(name, changes):
-    rounds = make_rounds(**changes)
-    arrays, static = eqx.partition(ALL[name](), eqx.is_array)
-
-    def loss(arrays, rounds):
-        return tracking(eqx.combine(arrays, static), rounds)
-
-    assert np.isfinite(loss(arrays, rounds))
-    gradients = jax.grad(loss, argnums=(0, 1), allow_int=True)(arrays, rounds)
-    for leaf in jax.tree.leaves(gradients):
-        if jnp.issubdtype(leaf.dtype, jnp.floating):
-            assert np.isfinite(leaf).all()
-    if "deficit" in changes and not name.startswith("hindsight"):
-        assert (adl_jax.replay(rounds, ALL[name]()).records.executed == 0).all()
+    laws.check_degenerate(ALL[name](), laws.DEGENERATE[changes])
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)

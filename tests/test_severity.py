@@ -1,7 +1,5 @@
 """Severities: what each commits to, and the inequality of Proposition 1."""
 
-import chex
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +20,7 @@ from adl_jax.severity import (
     proposition_1_step,
     severities,
 )
+from adl_jax.testing import laws
 from tests.conftest import make_rounds
 from tests.policies import ALL
 
@@ -39,25 +38,12 @@ def executed(rounds, severity):
 
 @pytest.mark.parametrize("name", severities)
 def test_every_severity_has_array_leaves_and_defaults(name):
-    severity = severities[name]()
-    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(severity))
-    assert all(leaf.weak_type is False for leaf in jax.tree.leaves(severity))
+    laws.check_numbers(severities[name]())
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_one_trace_serves_all_numbers_of_every_policy(name):
-    chex.clear_trace_counter()
-    rounds = make_rounds()
-    arrays, static = eqx.partition(ALL[name](), eqx.is_inexact_array)
-
-    @jax.jit
-    @chex.assert_max_traces(n=1)
-    def executed(arrays):
-        return adl_jax.replay(rounds, eqx.combine(arrays, static)).records.executed
-
-    for factor in (1.0, 0.9, 0.7):
-        changed = jax.tree.map(lambda leaf, factor=factor: factor * leaf, arrays)
-        assert np.isfinite(executed(changed)).all()
+    laws.check_one_program(ALL[name]())
 
 
 def test_registries_refuse_a_name_twice_and_list_what_there_is():

@@ -22,6 +22,7 @@ from adl_jax.allocation import pro_rata, pro_rata_by_group
 from adl_jax.execute import execute, haircut_of
 from adl_jax.liquidate import liquidate, margin, strike
 from adl_jax.resolve import observe
+from adl_jax.testing.conservation import money_in
 from adl_jax.venue import Response
 from adl_jax.world import Reacting
 from tests.simulation.cases import (
@@ -38,18 +39,6 @@ from tests.simulation.test_oracle import VARIANTS
 
 
 ROUNDINGS = 10 * ROUNDS + ACCOUNTS + POSITIONS + 6
-
-
-def sizes(ledger):
-    """S: the magnitudes of everything that is added up, at entry and at the mark."""
-    book = ledger.book
-    amounts = (
-        *(ledger.vault_cash, ledger.fund, ledger.revenue, ledger.outside_cash),
-        *(ledger.debt, book.collateral, book.size * book.entry_price),
-        *(book.size * ledger.mark_of, ledger.vault_size * ledger.mark),
-        ledger.outside_size * ledger.mark,
-    )
-    return sum(jnp.abs(amount).sum() for amount in amounts)
 
 
 def marked(ledger, market):
@@ -71,7 +60,7 @@ def steps(parts):
             settle.total_cash(ledger),
             settle.open_contracts(ledger),
             marked(ledger, market),
-            sizes(ledger),
+            money_in(ledger),
         )
 
     def one_round(ledger, now):
@@ -147,7 +136,7 @@ def test_every_round_of_a_simulation_records_the_same_cash(name):
         book = case.book
         start = settle.total_cash(settle.open_ledger(book, case.market, case.venue))
         final = jax.tree.map(lambda leaf, k=k: jnp.asarray(leaf[k]), ledgers)
-        scale = float(sizes(final))
+        scale = float(money_in(final))
         scale += float(np.abs(book.size * book.entry_price).sum() * 2)
         error = np.abs(records.venue.cash[k] - float(start))
         assert error.max() <= 1e-12 * scale

@@ -1,7 +1,6 @@
 """What every preset promises, and that the table of facts says what the preset does."""
 
 import dataclasses
-import inspect
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,9 +8,15 @@ import numpy as np
 import pytest
 
 from adl_jax import Venue, allocation
-from adl_jax._types import as_dtype
 from adl_jax.result import InputError
 from adl_jax.score import SCORES, return_only
+from adl_jax.testing.venues import (
+    check_arguments,
+    check_builds,
+    check_fund,
+    check_one_program,
+    limits as max_leverage,
+)
 from adl_jax.venue import (
     Mark,
     Quotes,
@@ -26,32 +31,15 @@ FACTS = venue_facts()
 every = pytest.mark.parametrize("name", venues)
 
 
-def max_leverage(markets, dtype=np.float64):
-    """Limits of real venues, some of them between the published ladders."""
-    return np.resize([40.0, 25, 20, 10, 5, 3, 125, 15, 50, 1], markets).astype(dtype)
-
-
 @every
 @pytest.mark.parametrize("markets", [1, 3, 160])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_builds_and_computes_in_its_dtype(name, markets, dtype):
+    notional, maintenance = check_builds(venues[name], markets, dtype)
     limits = max_leverage(markets, dtype)
-    venue = as_dtype(venues[name](limits, fund=1e6), dtype)
-    notional = jnp.asarray(np.resize([0.0, 1e3, 1e6, 3e8], markets), dtype)
-    quotes = Quotes(*(jnp.ones(markets, dtype),) * 3, jnp.ones((markets, 2), dtype))
-
-    @eqx.filter_jit
-    def computed(venue):
-        index = jnp.arange(markets)
-        return venue.margin.maintenance(notional, index), venue.close_price(quotes)
-
-    maintenance, price = computed(venue)
-    assert maintenance.dtype == price.dtype == dtype
-    assert price.shape == (markets, 2)
-    # Never less than half the initial rate, never more than everything.
+    # Never less than half the initial rate.
     half = np.asarray(notional) / (2 * limits)
     assert (maintenance >= half * (1 - 1e-6)).all()
-    assert (maintenance <= notional).all()
     # rate * notional - deduction, each to half an ulp, the deduction summed by tiers.
     tiers = venues[name](limits.astype(float)).margin
     wide = np.asarray(notional, float)
@@ -62,26 +50,12 @@ def test_builds_and_computes_in_its_dtype(name, markets, dtype):
 
 @every
 def test_one_program_for_every_number(name):
-    """Money and limits are leaves: other ones do not trace again."""
-    traces = 0
-
-    @eqx.filter_jit
-    def largest(venue):
-        nonlocal traces
-        traces += 1
-        return venue.margin.rate.max()
-
-    largest(venues[name](max_leverage(3), fund=1.0))
-    largest(venues[name](max_leverage(3) / 2, fund=2.0, notional_scale=0.1))
-    assert traces == 1
+    check_one_program(venues[name])
 
 
 @every
 def test_has_defaults_and_one_number_is_one_market(name):
-    assert isinstance(venues[name](), Venue)
-    assert venues[name](20).margin.rate.shape[0] == 1
-    named = list(inspect.signature(venues[name]).parameters)
-    assert named[:3] == ["max_leverage", "notional_scale", "fund"]
+    check_arguments(venues[name])
 
 
 @every
@@ -103,12 +77,7 @@ def test_bad_arguments_are_refused(name, arguments, message):
 
 @every
 def test_the_fund_is_the_money_before_adl(name):
-    venue = venues[name](max_leverage(2), fund=7.0)
-    vault = 0 if venue.vault is None else float(venue.vault.cash)
-    assert float(venue.fund.balance) + vault == 7
-    if venue.vault is None:
-        each = venues[name](max_leverage(2), fund=np.array([1.0, 2.0]))
-        np.testing.assert_array_equal(each.fund.balance, [1, 2])
+    check_fund(venues[name])
 
 
 @every
