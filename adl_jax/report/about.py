@@ -6,7 +6,7 @@ from typing import Any
 from adl_jax.config import Configuration, configuration_hash, to_toml
 from adl_jax.inert import shown
 from adl_jax.monte_carlo import Results
-from adl_jax.report.chart import Cell, Table, plain, text
+from adl_jax.report.chart import Cell, Table, text
 from adl_jax.report.section import Section
 from adl_jax.scenario.calibration import facts
 
@@ -17,7 +17,7 @@ _LONGEST = 2000
 def calibration() -> Section:
     """Every constant that samplers are calibrated to, with its source."""
     rows = tuple(
-        (text(name), Cell(plain(fact.value), fact.value), *map(text, fact[1:]))
+        (text(name), Cell(f"{fact.value:,.12g}", fact.value), *map(text, fact[1:]))
         for name, fact in facts().items()
     )
     headings = ("constant", "value", "source", "note")

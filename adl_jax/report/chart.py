@@ -22,7 +22,7 @@ class Line(NamedTuple):
     """Values over x, with an interval where `low` and `high` are given.
 
     **Fields:** `colour`: a place in the colours; lines of one policy have the same in all
-    charts. `reference`: drawn thin and grey.
+    charts. `reference`: drawn thin and grey; `shade`: the interval alone is drawn.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Line(NamedTuple):
     colour: int = 0
     marks: bool = False
     reference: bool = False
+    shade: bool = False
 
 
 class Bars(NamedTuple):
@@ -106,23 +107,39 @@ class Table(NamedTuple):
     folded: bool = False
 
 
-def money(value: float, places: int | None = 2) -> str:
-    """USD in words: `1.25M`; below a dollar 13.87m would be read as millions."""
+def money(value: float) -> str:
+    """USD with three digits: `1.25M`, and in cents below a dollar."""
     if not math.isfinite(value):
         return "-"
     if abs(value) < 1:
-        return _signed(f"{value:.2f}")
+        return _signed(f"{value:.2f}") if abs(value) >= 0.005 else "0"
+    places = 2 - math.floor(math.log10(abs(value))) % 3
+    return _prefixed(value, places)
+
+
+def tick(value: float) -> str:
+    """USD beside an axis: all its digits, which are few."""
+    return f"{value:g}" if abs(value) < 1 else _prefixed(value, None)
+
+
+def _prefixed(value: float, places: int | None) -> str:
     return EngFormatter(places=places, sep="")(value).replace("G", "B")
 
 
 def share(value: float) -> str:
-    """A fraction as a percentage."""
-    return _signed(f"{100 * value:.1f}\u00a0%") if math.isfinite(value) else "-"
+    """A fraction as a percentage; rare events have two digits, however rare they are."""
+    if not math.isfinite(value):
+        return "-"
+    percent = 100 * value
+    few = 0 < abs(percent) < 0.1
+    return _signed(f"{percent:.2g}" if few else f"{percent:.1f}") + "\u00a0%"
 
 
 def plain(value: float) -> str:
-    """A number with four digits."""
-    return _signed(f"{value:.4g}") if math.isfinite(value) else "-"
+    """A number with three digits, or all before the point."""
+    if not math.isfinite(value):
+        return "-"
+    return _signed(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
 
 
 def _signed(number: str) -> str:

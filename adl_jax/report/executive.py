@@ -49,7 +49,8 @@ def _adl(run: Run, summary: pd.DataFrame) -> str:
     )
     return (
         f"Under {named(run.lead)} winners have to pay in {_interval(adl, share)} of them. "
-        f"The insurance fund is emptied in {_interval(fund, share)}."
+        f"The insurance fund is emptied in {_interval(fund, share)}. Brackets hold 95 % "
+        "intervals."
     )
 
 
@@ -121,13 +122,20 @@ def _known(run: Run, summary: pd.DataFrame) -> str:
 
 def _warnings(run: Run, summary: pd.DataFrame) -> list[str]:
     says = []
-    for policy in run.results.policies:
-        failed = at(summary, policy, "reported_failures")["value"]
-        if failed > 0:
-            says.append(
-                f"{named(policy)} reports a failure in {share(failed)} of the crashes, "
-                "most often a budget above what winners have."
-            )
+    failed = {
+        policy: at(summary, policy, "reported_failures")["value"]
+        for policy in run.results.policies
+    }
+    if any(failed.values()):
+        parts = [
+            f"{share(part)} of the crashes under {named(policy)}"
+            for policy, part in failed.items()
+            if part > 0
+        ]
+        says.append(
+            f"A failure is reported in {', '.join(parts)}: most often the policy asks for "
+            "more than winners have."
+        )
     needed = run.results.column("needed", as_drawn=True)[run.lead]
     interest = run.results.column("open_interest_start", as_drawn=True)[run.lead]
     beyond = int(np.sum(needed > interest))

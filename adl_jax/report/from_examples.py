@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from adl_jax.inert import shown
 from adl_jax.report.chart import (
     Axis,
     Bars,
@@ -48,8 +49,25 @@ def drawdown(run: Run, example: Example) -> Section:
             Panel(
                 Axis("USD in the fund", "usd"),
                 (
-                    Line("median, 5 to 95 %", rounds, middle, low, high, colour),
-                    Line("25 to 75 %", rounds, middle, quarter, upper, colour),
+                    Line(
+                        "nine crashes of ten",
+                        rounds,
+                        middle,
+                        low,
+                        high,
+                        colour,
+                        shade=True,
+                    ),
+                    Line(
+                        "half of the crashes",
+                        rounds,
+                        middle,
+                        quarter,
+                        upper,
+                        colour,
+                        shade=True,
+                    ),
+                    Line("median", rounds, middle, colour=colour),
                 ),
             ),
         ),
@@ -177,11 +195,16 @@ def reliability(run: Run, example: Example) -> Section:
 
 
 def timeline(
-    run: Run, examples: Examples, places: Sequence[int], labels: Sequence[str]
+    run: Run,
+    examples: Examples,
+    places: Sequence[int],
+    labels: Sequence[str],
+    first: int,
 ) -> Section:
     """One crash round by round: price, liquidations, ADL, debts.
 
-    **Arguments:** `places`: where in the examples the scenarios are.
+    **Arguments:** `places`: where in the examples the scenarios are, with a label each;
+    `first`: the one of these that a reader sees first.
     """
     charts = tuple(
         tuple(
@@ -191,7 +214,7 @@ def timeline(
         for place, label in zip(places, labels, strict=True)
     )
     policies = tuple(examples)
-    picked = Picked(tuple(labels), policies, charts, policies.index(run.lead))
+    picked = Picked(tuple(labels), policies, charts, first, policies.index(run.lead))
     says = (
         f"Scenarios at quantiles of what is needed under {named(run.lead)}, run again from "
         "the seed and their number.",
@@ -225,7 +248,8 @@ def _rounds(
             ),
         ),
     )
-    return Chart("timeline", "One crash, round by round", says, Axis("round"), panels)
+    title = f"{label}, {shown(policy)}, round by round"
+    return Chart("timeline", title, says, Axis("round"), panels)
 
 
 def payers(
@@ -233,18 +257,17 @@ def payers(
     example: Example,
     accounts: Sequence[str] | None,
     markets: Sequence[str],
-    worst: int,
+    scenario: int,
+    label: str,
 ) -> Section:
     """The accounts that pay most.
 
     **Arguments:** `accounts`: names where every scenario has the same book: means over
-    scenarios are shown; else those of the scenario at place `worst`.
+    scenarios are shown; else those of the `scenario` called `label`.
     """
     if accounts is None:
-        chosen = slice(worst, worst + 1)
-        where = (
-            "in the worst crash that was run again; accounts are drawn, and numbered"
-        )
+        chosen = slice(scenario, scenario + 1)
+        where = f"in crash {label}; accounts are drawn, and numbered"
     else:
         chosen = slice(None)
         where = f"on average over {len(example.paid)} crashes"

@@ -82,7 +82,7 @@ def waterfall(run: Run, summary: pd.DataFrame) -> Section:
         "How deep losses go",
         f"Under {named(run.lead)} winners pay in {share(adl['value'])} of the crashes, "
         f"95 % interval {share(adl['low'])} to {share(adl['high'])}.",
-        Axis(""),
+        Axis("layer"),
         (Panel(Axis("share of crashes", "share"), reached),),
     )
     payers = Chart(
@@ -90,7 +90,7 @@ def waterfall(run: Run, summary: pd.DataFrame) -> Section:
         "Who bears them, on average",
         f"Under {named(run.lead)} the fund pays {fund} USD a crash, winners {used} USD "
         f"that are needed and {vain} USD in vain, and {unpaid} USD stay unpaid.",
-        Axis(""),
+        Axis("policy"),
         (Panel(Axis("USD a crash", "usd"), stacked),),
         stacked=True,
     )
@@ -243,7 +243,8 @@ def converged(run: Run) -> Section:
                 )
         if not lines:
             continue
-        x, y = lines[-1].x.astype(float), lines[-1].y
+        shown = next((one for one in lines if one.name == run.lead), lines[-1])
+        x, y = shown.x.astype(float), shown.y
         root = y[-1] * np.sqrt(x[-1] / x)
         lines.append(Line("as it should fall", x, root, reference=True))
         show = money if unit == "usd" else share
@@ -252,7 +253,7 @@ def converged(run: Run) -> Section:
                 f"convergence_{figure}",
                 title[0].upper() + title[1:],
                 f"With all {int(x[-1]):,} scenarios {show(float(y[-1]))} either way for "
-                f"{named(lines[-2].name)}.",
+                f"{named(shown.name)}.",
                 Axis("scenarios", log=True),
                 (Panel(Axis(title, unit, log=True), tuple(lines)),),
             )

@@ -9,6 +9,7 @@ import numpy as np
 
 from adl_jax.config import Built, Configuration, build
 from adl_jax.fingerprint import fingerprint
+from adl_jax.inert import shown
 from adl_jax.io import read_book
 from adl_jax.monte_carlo import Results, reverse_stress, summarise
 from adl_jax.monte_carlo.store import FORMAT
@@ -35,6 +36,7 @@ _QUANTILES = {
     "1 in 100": 0.99,
     "worst": 1.0,
 }
+_SEVERE = "1 in 100"
 _FUNDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 _TITLES = {
     "fund": "Fund drawdown",
@@ -145,7 +147,8 @@ def _rebuilt(
     try:
         built = build(configuration)
     except InputError as error:
-        return None, f"Left out: the configuration cannot be built now ({error})."
+        said = shown(str(error), 1000)
+        return None, f"Left out: the configuration cannot be built now ({said})."
     if fingerprint(built.scenario) != results.manifest["scenario_hash"]:
         return None, (
             "Left out: the configuration now builds another scenario than the one that "
@@ -167,7 +170,8 @@ def _again(
     within = lambda most, budget: max(min(most, budget // accounts), _FEWEST)
     report("running a few scenarios again")
     count = min(within(_EXAMPLES, _EXAMPLE_ACCOUNTS), results.num_scenarios)
-    chosen = _chosen(results, run.lead)
+    chosen, severe = _chosen(results, run.lead)
+    labels = list(chosen.values())
     lead = run.policies[run.lead]
     watched = dict(run.policies)
     if lead.information.ex_ante:
@@ -179,19 +183,26 @@ def _again(
         for name, example in examples.items()
     }
     places = [count + place for place in range(len(chosen))]
-    names, worst = None, places[-1]
+    names = None
     if configuration is not None and configuration.book.folder is not None:
         book = configuration.book
         assert book.folder is not None
-        names, worst = read_book(book.folder, balanced=book.balanced).accounts, 0
+        names = read_book(book.folder, balanced=book.balanced).accounts
     paying = examples[run.lead] if names is None else sample[run.lead]
     sections = [
         from_examples.drawdown(run, sample[run.lead]),
         from_examples.haircuts(run, sample),
         from_examples.concentration(run, sample),
         from_examples.reliability(run, sample[run.lead]),
-        from_examples.timeline(run, examples, places, list(chosen.values())),
-        from_examples.payers(run, paying, names, scenario.market.names or (), worst),
+        from_examples.timeline(run, examples, places, labels, severe),
+        from_examples.payers(
+            run,
+            paying,
+            names,
+            scenario.market.names or (),
+            places[severe],
+            labels[severe],
+        ),
     ]
     report("changing shocks, depths and funds")
     several = within(_STRESSED, _STRESSED_ACCOUNTS) // devices * devices or devices
@@ -232,18 +243,23 @@ def _checked(results: Results, examples: Examples, indices: Sequence[int]) -> st
     )
 
 
-def _chosen(results: Results, lead: str) -> dict[int, str]:
-    """Numbers of scenarios at quantiles of what was needed, with a label each."""
+def _chosen(results: Results, lead: str) -> tuple[dict[int, str], int]:
+    """Numbers of scenarios at quantiles of what was needed, with a label each.
+
+    Also the place of the one that is shown first: severe, but not the very worst, in
+    which more may be needed than the model can tell.
+    """
     needed = results.column("needed", as_drawn=True)[lead]
     fall = results.column("fall", as_drawn=True)[lead]
     # Deeper falls last among scenarios that need the same, most often nothing.
     order = np.lexsort((-fall, needed))
     last = len(order) - 1
     at = {name: int(order[round(level * last)]) for name, level in _QUANTILES.items()}
-    return {
+    chosen = {
         index: f"{', '.join(name for name in at if at[name] == index)} (no. {index})"
         for index in dict.fromkeys(at.values())
     }
+    return chosen, list(chosen).index(at[_SEVERE])
 
 
 def _fund_sizes(results: Results, lead: str, own: float) -> np.ndarray:

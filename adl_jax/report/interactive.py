@@ -44,7 +44,8 @@ def figure(chart: Chart) -> go.Figure:
         xaxis=_axis(chart.x) | _labels(chart) | {"anchor": f"y{_number(count - 1)}"},
         barmode="stack" if chart.stacked else "group",
         height=400 if count == 1 else 170 * count + 130,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        # Labels that would reach past the right edge are not drawn.
+        margin={"l": 10, "r": 24, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         hovermode="closest" if heat else "x unified",
         showlegend=not heat,
@@ -95,14 +96,15 @@ def _labels(chart: Chart) -> dict[str, Any]:
         return {}
     if all(label.isdigit() for label in labels):
         return {"nticks": 20}
-    return {"type": "category", "tickformat": ""}
+    return {"type": "category", "tickformat": "", "autotickangles": [0, -45, -90]}
 
 
 def _traces(panel: Panel, place: int) -> list[Any]:
     traces = []
+    several = sum(isinstance(one, Line) for one in panel.series) > 1
     for one in panel.series:
         if isinstance(one, Line):
-            traces += _line(one, panel.y.log)
+            traces += _line(one, panel.y.log, several)
         elif isinstance(one, Bars):
             traces.append(_bars(one))
         else:
@@ -112,10 +114,12 @@ def _traces(panel: Panel, place: int) -> list[Any]:
     return traces
 
 
-def _line(line: Line, log: bool) -> list[Any]:
+def _line(line: Line, log: bool, several: bool) -> list[Any]:
     colour = _GREY if line.reference else COLOURS[line.colour % len(COLOURS)]
     name = inert(line.name)
-    dash = "dot" if line.reference else _DASHES[line.colour % len(_DASHES)]
+    # A line alone needs nothing to be told apart by.
+    dash = _DASHES[line.colour % len(_DASHES)] if several else "solid"
+    dash = "dot" if line.reference else dash
     drawn = go.Scatter(
         x=line.x,
         y=line.y,
@@ -135,11 +139,12 @@ def _line(line: Line, log: bool) -> list[Any]:
         fillcolor=_faint(colour),
         line={"width": 0},
         mode="lines",
+        name=name,
         hoverinfo="skip",
-        showlegend=False,
+        showlegend=line.shade,
         legendgroup=name,
     )
-    return [shade, drawn]
+    return [shade] if line.shade else [shade, drawn]
 
 
 def _bars(bars: Bars) -> Any:

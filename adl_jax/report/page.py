@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 from importlib.resources import files
 from typing import Any
 
@@ -11,9 +12,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from adl_jax.inert import shown
+from adl_jax.report.chart import Chart
 from adl_jax.report.gather import Report
 from adl_jax.report.interactive import figure
 from adl_jax.report.section import Picked
+from adl_jax.report.values import table_of
 
 
 def page(report: Report) -> str:
@@ -30,6 +33,7 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["inert"] = lambda text: shown(text, _LONGEST_NAME)
+    environment.filters["values"] = table_of
     environment.tests["number"] = lambda value: isinstance(value, float)
     scripts = [get_plotlyjs(), _file("report.js")]
     return environment.get_template("report.html").render(
@@ -63,9 +67,32 @@ def _data(report: Report) -> str:
 
 def _choices(picked: Picked) -> list[list[dict[str, Any]]]:
     return [
-        [{"figure": _plain(chart), "says": chart.says} for chart in row]
+        [
+            {
+                "figure": _plain(chart),
+                "says": chart.says,
+                "title": table_of(chart).title,
+                "rows": _rows(chart),
+            }
+            for chart in row
+        ]
         for row in picked.charts
     ]
+
+
+def _rows(chart: Chart) -> list[list[dict[str, Any]]]:
+    """The cells of its table, for another choice than the first."""
+    return [
+        [
+            {"text": cell.text, "value": cell.value if _known(cell.value) else None}
+            for cell in row
+        ]
+        for row in table_of(chart).rows
+    ]
+
+
+def _known(value: float | str) -> bool:
+    return isinstance(value, str) or math.isfinite(value)
 
 
 def _plain(chart: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from adl_jax.inert import shown
 from adl_jax.plot import COLOURS, STYLE
@@ -23,15 +23,18 @@ from adl_jax.report.chart import (
     Line,
     Series,
     band,
-    money,
+    tick,
 )
 from adl_jax.tables import written_whole
 
 
 KINDS = (".png", ".pdf")
+_MOST_LABELS = 24
+_DASHES = ("-", "--", ":", "-.")
 _FORMATS: dict[str, Any] = {
-    "usd": FuncFormatter(lambda value, _: money(value, None)),
+    "usd": FuncFormatter(lambda value, _: tick(value)),
     "share": FuncFormatter(lambda value, _: f"{100 * value:g} %"),
+    "number": FuncFormatter(lambda value, _: f"{value:,g}"),
 }
 
 
@@ -54,7 +57,7 @@ def draw(chart: Chart) -> Figure:
     axes = drawn.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for each, panel in zip(axes, chart.panels, strict=True):
         each.set_yscale("log" if panel.y.log else "linear")
-        _scale(each.yaxis, panel.y)
+        each.set_ylabel(panel.y.title)
         if any(isinstance(one, Heat) for one in panel.series):
             _heat(each, panel.series[0], SHOW[panel.y.unit])
             continue
@@ -63,24 +66,25 @@ def draw(chart: Chart) -> Figure:
         _bars(
             each, [one for one in panel.series if isinstance(one, Bars)], chart.stacked
         )
-        for one in panel.series:
-            if isinstance(one, Line):
-                _line(each, one, panel.y.log)
+        lines = [one for one in panel.series if isinstance(one, Line)]
+        for one in lines:
+            _line(each, one, panel.y.log, len(lines) > 1)
+        _ticks(each.yaxis, panel.y, each.get_ylim())
     axes[-1].set_xlabel(chart.x.title)
     if not _labelled(chart):
-        _scale(axes[-1].xaxis, chart.x)
-    axes[0].set_title(chart.title)
+        _ticks(axes[-1].xaxis, chart.x, axes[-1].get_xlim())
+    axes[0].set_title(inert(chart.title, 100))
     found = dict(_legend(axes))
     if len(found) > 1:
-        drawn.legend(found.values(), found.keys(), loc="outside lower center", ncols=4)
+        drawn.legend(found.values(), found.keys(), loc="outside lower center", ncols=5)
     return drawn
 
 
-def inert(name: str) -> str:
+def inert(name: str, most: int = 60) -> str:
     """Text without mathematics, in letters that the font has."""
     known = "".join(
         one if ord(one) in _letters() else one.encode("unicode_escape").decode()
-        for one in shown(name)
+        for one in shown(name, most)
     )
     # Legends leave out what begins with an underscore.
     return known.replace("$", r"\$").replace("_", "\u2009_", known.startswith("_"))
@@ -106,31 +110,40 @@ def _legend(axes: Any) -> Iterator[tuple[str, Any]]:
         yield from zip(labels, handles, strict=True)
 
 
-def _scale(side: Any, axis: Axis) -> None:
-    side.set_label_text(axis.title)
-    if axis.unit in _FORMATS:
-        side.set_major_formatter(_FORMATS[axis.unit])
+def _ticks(side: Any, axis: Axis, ends: tuple[float, float]) -> None:
+    if axis.log:
+        # Over many decades there is no room for more than their starts.
+        few = ends[1] < 1000 * ends[0]
+        side.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        side.set_minor_formatter(NullFormatter())
+    side.set_major_formatter(_FORMATS[axis.unit])
 
 
 def _colour(series: Line | Bars) -> str:
     return COLOURS[series.colour % len(COLOURS)]
 
 
-def _line(axes: Axes, line: Line, log: bool) -> None:
+def _line(axes: Axes, line: Line, log: bool, several: bool) -> None:
     colour = "#888888" if line.reference else _colour(line)
+    ends = band(line, log)
+    if ends is not None:
+        label = inert(line.name) if line.shade else None
+        axes.fill_between(
+            line.x, *ends, color=colour, alpha=0.15, linewidth=0, label=label
+        )
+    if line.shade:
+        return
+    dash = _DASHES[line.colour % len(_DASHES)] if several else "-"
     axes.plot(
         line.x,
         line.y,
-        ":" if line.reference else "-",
+        ":" if line.reference else dash,
         color=colour,
         marker="o" if line.marks else None,
         markersize=3,
         linewidth=1.0 if line.reference else 1.5,
         label=inert(line.name),
     )
-    ends = band(line, log)
-    if ends is not None:
-        axes.fill_between(line.x, *ends, color=colour, alpha=0.15, linewidth=0)
 
 
 def _bars(axes: Axes, several: list[Bars], stacked: bool) -> None:
@@ -157,7 +170,7 @@ def _bars(axes: Axes, several: list[Bars], stacked: bool) -> None:
             label=inert(bars.name),
         )
         below += bars.y if stacked else 0
-    if not numbers:
+    if len(labels) <= _MOST_LABELS or not numbers:
         axes.set_xticks(places, list(map(inert, labels)))
         axes.tick_params(axis="x", labelsize=8)
 

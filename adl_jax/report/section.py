@@ -29,19 +29,19 @@ class Picked(NamedTuple):
     """Charts alike, one for each choice of a scenario and a policy.
 
     **Fields:** `scenarios`: a label each; `policies`: names; `charts[i][j]`: of scenario i
-    and policy j; `policy`: the place of the one that is shown first, with the last
-    scenario.
+    and policy j; `scenario`, `policy`: the places of those that are shown first.
     """
 
     scenarios: tuple[str, ...]
     policies: tuple[str, ...]
     charts: tuple[tuple[Chart, ...], ...]
+    scenario: int
     policy: int
 
     @property
     def first(self) -> Chart:
         """The chart that is shown before a reader chooses."""
-        return self.charts[-1][self.policy]
+        return self.charts[self.scenario][self.policy]
 
 
 class Run(NamedTuple):

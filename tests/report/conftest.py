@@ -1,31 +1,63 @@
-"""A small run and its report, which all tests here look at."""
+"""A hostile book through every command, and the report that all tests here look at."""
 
 import jax
 import pytest
+from typer.testing import CliRunner
 
-from adl_jax.config import build, parse
-from adl_jax.monte_carlo import monte_carlo, read_results
-from adl_jax.report import write_report
-from tests.report.run import CONFIGURATION, SCENARIOS
+import adl_jax.report
+from adl_jax.cli import app
+from adl_jax.io import write_book
+from adl_jax.monte_carlo import read_results
+from tests.report.run import CONFIGURATION, FOLDER, SCENARIOS, book
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report") / "run"
-    configuration = parse(CONFIGURATION, "test")
-    scenario, policies = build(configuration)
-    monte_carlo(
-        jax.random.key(configuration.seed),
-        scenario,
-        policies,
-        SCENARIOS,
-        out=folder,
-        configuration=configuration.model_dump(mode="json"),
+def work(tmp_path_factory):
+    """A folder with a book and a configuration, in which commands have run."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def commands(work):
+    """What each command printed, what it asked a browser to show, and what was written."""
+    folder, run = work / "book [red]", work / FOLDER
+    write_book(book(), folder)
+    configuration = work / "run.toml"
+    configuration.write_text(
+        CONFIGURATION.format(folder=folder, scenarios=SCENARIOS), encoding="utf-8"
     )
-    return read_results(folder)
+    lines = {
+        "check": (folder,),
+        "decide": (folder, "--policy", "pro_rata"),
+        "decide contracts": (
+            *(folder, "--policy", "queue", "--venue", "binance"),
+            *("--out", work / "decision.csv"),
+        ),
+        "simulate": (configuration, "--out", run, "--batch-size", SCENARIOS),
+        "report": (run, "--open"),
+    }
+    said, opened, written = {}, [], []
+    write = adl_jax.report.write_report
+    with pytest.MonkeyPatch.context() as patched:
+        devices = jax.config.jax_num_cpu_devices
+        patched.setattr("adl_jax.cli.shared._processors", lambda: devices)
+        patched.setattr("webbrowser.open", opened.append)
+        patched.setattr(
+            "adl_jax.report.write_report",
+            lambda *given, **more: written.append(write(*given, **more)) or written[0],
+        )
+        for name, arguments in lines.items():
+            command = [name.split()[0], *(str(one) for one in arguments)]
+            said[name] = CliRunner().invoke(app, command)
+            assert said[name].exit_code == 0, said[name].output
+    return said, opened, written[0]
 
 
 @pytest.fixture(scope="session")
-def written(run, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    return write_report(run, out / "report.html", figures=out / "figures")
+def run(commands, work):
+    return read_results(work / FOLDER)
+
+
+@pytest.fixture(scope="session")
+def written(commands):
+    return commands[2]

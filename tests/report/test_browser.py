@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from adl_jax.inert import shown
+from tests.report.run import FOLDER
+
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 playwright = pytest.importorskip(
@@ -28,7 +31,9 @@ def browser():
         started.close()
 
 
-@pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["light", "dark phone"])
+@pytest.fixture(
+    scope="module", params=[("light", 1280), ("dark", 390)], ids=["light", "dark phone"]
+)
 def page(browser, written, request):
     scheme, width = request.param
     context = browser.new_context(
@@ -56,7 +61,8 @@ def test_every_chart_is_drawn_and_nothing_is_logged(page, written):
     assert page.seconds < 6
     # Nothing is wider than the screen.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.evaluate("document.title") == "run: autodeleveraging report"
+    title = f"{shown(FOLDER)}: autodeleveraging report"
+    assert page.evaluate("document.title") == title
 
 
 def test_the_picker_shows_another_crash_by_keyboard(page):
@@ -68,6 +74,14 @@ def test_the_picker_shows_another_crash_by_keyboard(page):
     assert says.text_content() != before
     page.locator("[data-choice=policy]").select_option("zero")
     assert "zero" in says.text_content()
+    # The table below shows what the chart does.
+    drawn = page.evaluate(
+        "Array.from(document.getElementById('picked-timeline')._fullData"
+        ".find(trace => trace.name === 'unpaid so far').y)"
+    )
+    cells = page.locator("#timeline .card td:nth-child(6)").all()
+    assert [float(cell.get_attribute("data-value")) for cell in cells] == drawn
+    assert "zero" in page.locator("#timeline summary").text_content()
     assert page.logged == []
 
 

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from html.parser import HTMLParser
 
 import jax
 import numpy as np
@@ -11,24 +10,24 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from adl_jax.config import build, parse
+from adl_jax.config import Configuration, build
 from adl_jax.inert import shown
 from adl_jax.report import write_report
+from adl_jax.report.chart import money, plain, share
 from adl_jax.report.gather import ORDER, gather, leading
 from adl_jax.report.page import page
 from adl_jax.report.run_again import Watched, run_again
+from adl_jax.report.values import table_of
 from adl_jax.report.what_if import DEPTHS, SCALES, stress
 from adl_jax.result import InputError
-from tests.report.run import CONFIGURATION, SCENARIOS
+from tests.report.elements import Elements
+from tests.report.run import SCENARIOS
 
 
 HOSTILE = (
-    "<script>document.title='taken'</script>",
-    '"><img src=x onerror=alert(1)>',
-    "</script><b>bold</b>",
-    "=HYPERLINK('//a.b')\x1b[31m",
-    "\u202eevil ../../etc",
-    "_$x^2$ " + "long " * 60,
+    "<script>document.title='taken'</script>\u202eevil ../../etc",
+    "</script><b>bold</b>=HYPERLINK('//a.b')\x1b[31m",
+    '_$x^2$ "><img src=x onerror=alert(1)>' + "long " * 60,
 )
 
 
@@ -40,24 +39,6 @@ def text(written):
 @pytest.fixture(scope="session")
 def frame(run):
     return run.to_pandas()
-
-
-class Elements(HTMLParser):
-    """Every element with its attributes, and the text of chapters."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.text = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def data_of(text):
@@ -104,6 +85,53 @@ def test_each_chart_is_described(text, written):
     assert all(len(says) > 30 for says in described)
 
 
+def test_each_chart_has_its_values_in_a_table(text, written):
+    tables = {
+        at["id"].removeprefix("table-values_"): at
+        for at in Elements(text).all("caption")
+        if at["id"].startswith("table-values_")
+    }
+    charts = [chart for one in written.report.sections for chart in one.charts]
+    assert tables.keys() == {chart.name for chart in charts} | {"timeline"}
+    curve = next(chart for chart in charts if chart.name == "survival_unpaid")
+    rows = table_of(curve).rows
+    for line in curve.panels[0].series:
+        of = [row for row in rows if row[0].text == line.name]
+        places = [np.flatnonzero(line.x == row[1].value)[0] for row in of]
+        assert len(places) <= 26
+        assert {0, len(line.x) - 1} <= set(places)
+        np.testing.assert_array_equal([row[2].value for row in of], line.y[places])
+        assert of[0][2].interval == f"{share(line.low[0])} to {share(line.high[0])}"
+    fund = next(chart for chart in charts if chart.name == "fund")
+    median = fund.panels[0].series[2].y
+    np.testing.assert_array_equal([row[3].value for row in table_of(fund).rows], median)
+    heat = next(chart for chart in charts if chart.name == "shock_depth_adl")
+    values = [[cell.value for cell in row[1:]] for row in table_of(heat).rows]
+    np.testing.assert_array_equal(values, heat.panels[0].series[0].values)
+
+
+@pytest.mark.parametrize(
+    ("show", "value", "expected"),
+    [
+        (money, 0.0, "0"),
+        (money, -0.004, "0"),
+        (money, 0.5, "0.50"),
+        (money, 222.15, "222"),
+        (money, 15_360.0, "15.4k"),
+        (money, -1.634e6, "\u22121.63M"),
+        (money, 999_700.0, "1M"),
+        (money, 1.06e9, "1.06B"),
+        (share, 0.916, "91.6\u00a0%"),
+        (share, 0.0, "0.0\u00a0%"),
+        (share, 1e-5, "0.001\u00a0%"),
+        (plain, 100_000.0, "100,000"),
+        (plain, 0.27083, "0.271"),
+    ],
+)
+def test_numbers_have_three_digits(show, value, expected):
+    assert show(value) == expected
+
+
 def cell(text, table, row, column):
     """The value that a cell of a table is sorted by."""
     part = text.split(f'id="table-{table}"')[1].split("</table>")[0]
@@ -148,10 +176,13 @@ def test_layers_add_up_to_what_was_lost(written, frame):
         assert sum(one.y[place] for one in bars) == pytest.approx(lost)
 
 
+def rebuilt(run):
+    configuration = Configuration.model_validate(run.manifest["configuration"])
+    return *build(configuration), jax.random.key(configuration.seed)
+
+
 def test_scenarios_run_again_are_the_run_s_own(run):
-    configuration = parse(CONFIGURATION, "test")
-    scenario, policies = build(configuration)
-    key = jax.random.key(configuration.seed)
+    scenario, policies, key = rebuilt(run)
     # In another order; as many as the report ran, so that its program serves.
     chosen = [*range(SCENARIOS - 1, -1, -1), 17, 3, 39, 3, 5, 8]
     watched = policies | {"all": Watched(policies["all"], scenario.num_rounds)}
@@ -169,11 +200,9 @@ def test_scenarios_run_again_are_the_run_s_own(run):
 
 
 def test_what_changes_nothing_gives_the_rows(run):
-    configuration = parse(CONFIGURATION, "test")
-    scenario, policies = build(configuration)
+    scenario, policies, key = rebuilt(run)
     count = 128
     own = float(scenario.venue.fund.balance)
-    key = jax.random.key(configuration.seed)
     funds = np.array([own, 1e12])
     stressed = stress(key, scenario, policies["all"], count, funds)
     place = DEPTHS.index(1.0), SCALES.index(1.0)
@@ -217,10 +246,9 @@ def test_every_figure_is_drawn_for_print(written):
         assert len(np.unique(image[::3, ::3, 1])) > 10
 
 
-@pytest.mark.parametrize("names", [HOSTILE[:3], HOSTILE[3:]])
-def test_hostile_names_are_shown_and_do_nothing(run, tmp_path, names):
-    hashes = dict.fromkeys(names, "hash")
-    manifest = run.manifest | {"policies": list(names), "policy_hashes": hashes}
+def test_hostile_names_of_policies_are_shown_and_do_nothing(run, tmp_path):
+    hashes = dict.fromkeys(HOSTILE, "hash")
+    manifest = run.manifest | {"policies": list(HOSTILE), "policy_hashes": hashes}
     results = type(run)(folder=run.folder, manifest=manifest | {"configuration": None})
     written = write_report(
         results, tmp_path / "report.html", figures=tmp_path / "figures"
@@ -234,10 +262,10 @@ def test_hostile_names_are_shown_and_do_nothing(run, tmp_path, names):
     assert not any(name.startswith("on") for _, at in page.elements for name in at)
     assert "\x1b" not in text.split("<script")[0]
     assert "\u202e" not in text
-    assert shown(names[0], 200) in "".join(page.text)
+    assert shown(HOSTILE[0], 200) in "".join(page.text)
     traces = data_of(text)["charts"]["layers"]["data"]
     assert [trace["name"] for trace in traces] == [
-        html.escape(shown(name), quote=False) for name in names
+        html.escape(shown(name), quote=False) for name in HOSTILE
     ]
     # Without a configuration what needs one says so.
     missing = [one for one in written.report.sections if one.missing]

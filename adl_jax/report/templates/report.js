@@ -17,6 +17,8 @@
       hoverlabel: { bgcolor: colour("--page"), font: { color: colour("--text") }, namelength: 30 },
       // Dragging on a touch screen scrolls the page.
       dragmode: coarse ? false : "zoom",
+      // Paper is narrower than most screens: A4 and letter hold this.
+      width: document.documentElement.classList.contains("printing") ? 660 : undefined,
     };
     for (const name of Object.keys(changed).filter((key) => /^[xy]axis/.test(key))) {
       changed[name] = {
@@ -41,6 +43,20 @@
     (place) => () => draw(place, data.charts[place.dataset.chart]),
   );
 
+  // The rows of a table, of another choice; nothing in a cell is read as HTML.
+  const fill = (place, { title, rows }) => {
+    const table = place.querySelector("table");
+    place.querySelector("summary").textContent = title;
+    table.caption.textContent = title;
+    for (const heading of table.tHead.rows[0].cells) heading.setAttribute("aria-sort", "none");
+    rows.forEach((row, place) => row.forEach((cell, column) => {
+      const shown = table.tBodies[0].rows[place].cells[column];
+      shown.textContent = cell.text;
+      shown.dataset.value = cell.value;
+      shown.title = cell.value === null ? "" : Number(cell.value).toPrecision(6);
+    }));
+  };
+
   for (const picker of document.querySelectorAll("[data-picked]")) {
     const name = picker.dataset.picked;
     const place = document.getElementById(`picked-${name}`);
@@ -48,6 +64,7 @@
     const show = () => {
       const chosen = data.picked[name][choice("scenario")][choice("policy")];
       document.getElementById(`picked-${name}-says`).textContent = chosen.says;
+      fill(picker.parentElement.querySelector(".card details"), chosen);
       return draw(place, chosen.figure);
     };
     picker.addEventListener("change", show);
