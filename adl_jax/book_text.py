@@ -88,7 +88,7 @@ def print_decision(console: Console, decision: LiveDecision) -> None:
         ("the fund pays, USD", _usd(totals["fund_pays"])),
         ("deficit, USD", _usd(totals["deficit"])),
         ("winners can give, USD", _usd(totals["capacity"])),
-        ("the policy raises, USD", _usd(totals["budget"])),
+        ("the policy asks for, USD", _usd(totals["budget"])),
         ("raised, USD", _usd(totals["raised"])),
         ("stays unpaid, USD", _usd(totals["unpaid"])),
         ("winners touched", f"{totals['touched']:,} of {totals['winners']:,}"),
@@ -96,6 +96,13 @@ def print_decision(console: Console, decision: LiveDecision) -> None:
     _print(console, _table("Decision", ("", ""), lines))
     if decision.status != "successful":
         console.print(f"Note: {decision.status}.", markup=False, highlight=False)
+    if not totals["deficit"]:
+        console.print("Nobody has to give anything: nothing is missing after the fund.")
+    elif decision.lines and decision.lines[0].close is not None and totals["unpaid"]:
+        console.print(
+            "Note: only what accounts without equity hold is closed, at the prices at "
+            "which they have lost all they had; what is missing beyond that stays unpaid."
+        )
     shown_lines = decision.lines[:_MOST_LINES]
     if shown_lines:
         count = f"{len(shown_lines)} of {len(decision.lines):,}"

@@ -1,8 +1,15 @@
 """Text from outside, made harmless before it is shown or written."""
 
+import re
+
+
 _LONGEST = 60
-# What makes a spreadsheet read a cell as a formula, and our own mark.
-_LEADING = ("=", "+", "-", "@", "\t", "\r", "'")
+# What makes a spreadsheet read a cell as a formula, some of it full width, and our mark.
+_FORMULA = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20'"
+# Where a cell starts: some countries' spreadsheets take a semicolon for the end of one.
+_START = r"(?:\A|(?<=[;\t]))"
+_COMPUTED = re.compile(f"{_START}(?=[{_FORMULA}])")
+_MARKED = re.compile(f"{_START}'(?=[{_FORMULA}])")
 
 
 def shown(text: str, most: int = _LONGEST) -> str:
@@ -44,9 +51,9 @@ def cell(text: str) -> str:
 
     ```
     """
-    return f"'{text}" if text.startswith(_LEADING) else text
+    return _COMPUTED.sub("'", text)
 
 
 def uncell(text: str) -> str:
     """Takes off what `cell` put on, so that names come back as they were."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(_LEADING) else text
+    return _MARKED.sub("", text) if "'" in text else text

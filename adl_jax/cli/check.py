@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adl_jax.cli.shared import Format, FormatOption, fail
+from adl_jax.cli.shared import Format, FormatOption, fail, fail_writing
 
 
 UnbalancedOption = Annotated[
@@ -47,7 +47,7 @@ def check(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}; fix: choose another folder")
+        fail_writing(error)
     if format is Format.json:
         values = {"sha256": snapshot.sha256(), **summary._asdict()}
         print(json.dumps(values, allow_nan=False, indent=2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adl_jax.cli.check import UnbalancedOption
-from adl_jax.cli.shared import Format, FormatOption, fail
+from adl_jax.cli.shared import Format, FormatOption, fail, fail_writing
 
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def decide(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}; fix: choose another file")
+        fail_writing(error)
     if format is Format.json:
         print(json.dumps(decision.to_dict(), allow_nan=False, indent=2))
         return

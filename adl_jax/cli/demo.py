@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from adl_jax.cli.report import print_written, written_report
-from adl_jax.cli.shared import fail, keep_programs, use_every_processor
+from adl_jax.cli.shared import (
+    fail,
+    fail_writing,
+    keep_programs,
+    use_every_processor,
+)
 
 
 _SCENARIOS = 1000
@@ -58,8 +63,7 @@ def demo(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        fail(f"{place}; fix: choose another --out")
+        fail_writing(error)
     print_written(written)
     print(
         f"{time.perf_counter() - began:.0f} s in all. The same by hand:\n"

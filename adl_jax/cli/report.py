@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adl_jax.cli.shared import fail, keep_programs, use_every_processor
+from adl_jax.cli.shared import (
+    fail,
+    fail_writing,
+    keep_programs,
+    use_every_processor,
+)
 
 
 if TYPE_CHECKING:
@@ -48,8 +53,7 @@ def report(
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        fail(f"{place}; fix: choose another --out")
+        fail_writing(error)
     print_written(written)
     if open:
         webbrowser.open(out.resolve().as_uri())
@@ -76,9 +80,11 @@ def print_written(written: "Written") -> None:
     for why, title in missing.items():
         print(f"{title}: {shown(why, 1000)}")
     size = written.page.stat().st_size / 1e6
-    print(f"The report is in {written.page} ({size:.1f} MB)")
+    path = lambda one: shown(str(one), 4096)
+    print(f"The report is in {path(written.page)} ({size:.1f} MB)")
     if written.figures:
-        print(f"{len(written.figures)} figures are in {written.figures[0].parent}")
+        folder = path(written.figures[0].parent)
+        print(f"{len(written.figures)} figures are in {folder}")
 
 
 @contextmanager

@@ -134,8 +134,11 @@ def join_processes(process: str | None) -> bool:
 
 
 def fail(message: str) -> NoReturn:
-    """Says what is wrong and ends with code 2."""
-    print(f"error: {message}", file=sys.stderr)
+    """Says what is wrong and ends with code 2; a path in it may hold anything."""
+    from adl_jax.inert import shown
+
+    lines = (shown(line, len(line)) for line in message.split("\n"))
+    print("error:", "\n".join(lines), file=sys.stderr)
     raise typer.Exit(2)
 
 

@@ -170,15 +170,14 @@ def check_tiers(
                 )
             continue
         before = int(table.rows[place_before])
-        for column, values, low in (
-            ("floor_usd", floor, floor[place] <= floor[place_before]),
-            ("maintenance_rate", rate, rate[place] < rate[place_before]),
+        for column, values, low, how in (
+            ("floor_usd", floor, floor[place] <= floor[place_before], "not above"),
+            ("maintenance_rate", rate, rate[place] < rate[place_before], "below"),
         ):
             if low:
                 problems.add(
                     table.name,
-                    f"not above the tier before it, {values[place_before]:g} in row "
-                    f"{before}",
+                    f"{how} the tier before it, {values[place_before]:g} in row {before}",
                     "give each market's tiers in ascending order",
                     row=row,
                     column=column,

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.interchange import from_dataframe
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from adl_jax.inert import shown, uncell
 from adl_jax.io.problems import Problems
-from adl_jax.io.schema import column_types, is_text
+from adl_jax.io.schema import HINTS, column_types, is_text
 
 
 CHUNK = 65_536
@@ -58,8 +59,9 @@ def read_table(
 ) -> Table:
     """Reads a table chunk by chunk.
 
-    **Arguments:** `source`: a path, a pandas frame, or whatever speaks Arrow: a pyarrow
-    or a polars table; `model`: a field a column; `problems`: takes what is wrong.
+    **Arguments:** `source`: a path, a pandas frame, or whatever speaks Arrow or the
+    interchange protocol: a pyarrow or a polars table; `model`: a field a column;
+    `problems`: takes what is wrong.
     """
     lost = _Lost(problems)
     if isinstance(source, Path):
@@ -215,13 +217,20 @@ def _from_memory(name: str, source: Any) -> Chunks:
         values = [plain.iloc[:, place].tolist() for place in range(len(header))]
         return header, [Chunk(range(2, len(source) + 2), values)]
     try:
-        table = source if isinstance(source, pa.Table) else pa.table(source)
+        table = source if isinstance(source, pa.Table) else _arrow(source)
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"{name}: {type(source).__name__} is no table; give a path, a pandas frame, "
             "or one that speaks Arrow, such as polars"
         ) from error
     return table.column_names, _of_batches(table.to_batches(CHUNK))
+
+
+def _arrow(source: Any) -> pa.Table:
+    # Older libraries speak the interchange protocol alone.
+    if hasattr(source, "__dataframe__") and not hasattr(source, "__arrow_c_stream__"):
+        return from_dataframe(source)
+    return pa.table(source)
 
 
 def _check_header(
@@ -276,7 +285,7 @@ def _validated(
         for item in error.errors(include_url=False):
             place = int(item["loc"][0])
             bad.append(place)
-            problem, fix = _explained(item, values[place])
+            problem, fix = _explained(item, column, values[place])
             problems.add(
                 name,
                 problem,
@@ -308,7 +317,7 @@ _FIXES = {
 }
 
 
-def _explained(item: Any, value: Any) -> tuple[str, str]:
+def _explained(item: Any, column: str, value: Any) -> tuple[str, str]:
     if value is None or value == "":
         return (
             "nothing there",
@@ -318,6 +327,8 @@ def _explained(item: Any, value: Any) -> tuple[str, str]:
     context = item.get("ctx", {})
     if item["type"] == "float_parsing":
         fix = _as_number(value) or fix
+    elif context and column in HINTS:
+        fix = f"{fix}; {HINTS[column]}"
     return problem.format(**context), fix.format(**context)
 
 

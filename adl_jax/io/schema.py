@@ -83,6 +83,13 @@ TABLES: dict[str, type[BaseModel]] = {
 """The tables by name: a folder has a CSV or Parquet file of each."""
 
 
+HINTS = {
+    "collateral_usd": "what an account has lost is in the entry prices of its positions",
+    "maintenance_rate": "2.5 % is 0.025",
+}
+"""What else helps whoever has to correct a number out of a column's bounds."""
+
+
 def column_types(model: type[BaseModel]) -> dict[str, Any]:
     """What the values of each column are, constraints included."""
     hints = get_type_hints(model, include_extras=True)

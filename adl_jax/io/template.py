@@ -1,5 +1,6 @@
 """An example of a book, and a folder of it for a new user to fill."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -66,6 +67,20 @@ In this example a fall has left two longs without equity; the fund cannot pay al
 they owe, so that there is something to decide:
 
     adl-jax decide {folder} --policy pro_rata
+
+What a further crash would do, as one page with charts:
+
+    adl-jax simulate {folder}/crash.toml --out results
+    adl-jax report results --open
+"""
+
+_CRASH = """\
+# Simulated crashes of this book; docs/configuration.md has what else can be set.
+
+scenarios = 1000
+
+[book]
+folder = {folder}  # as seen from where the command runs
 """
 
 
@@ -76,18 +91,25 @@ def example() -> Snapshot:
 
 
 def write_template(folder: Path | str) -> list[Path]:
-    """Writes an example book and a README that explains every column.
+    """Writes an example book, a README that explains every column, and a configuration.
 
     **Raises:** `InputError` where the folder has one of the files already.
     """
     folder = Path(folder)
     paths = write_book(example(), folder)
-    readme = folder / "README.txt"
-    with written_whole(readme) as temporary:
-        temporary.write_text(
-            _README.format(folder=folder) + _tables(), encoding="utf-8"
-        )
-    return [readme, *paths]
+    texts = {
+        "README.txt": _README.format(folder=folder) + _tables(),
+        "crash.toml": _CRASH.format(folder=_quoted(str(folder))),
+    }
+    for name, text in texts.items():
+        with written_whole(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return [*(folder / name for name in texts), *paths]
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML: that of JSON, but for one control character more."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _tables() -> str:

@@ -203,7 +203,7 @@ def test_files_that_are_missing_or_there_twice(tmp_path):
                 "floor_usd": [0.0, 0.0, 10.0],
                 "maintenance_rate": [0.02, 0.02, 0.01],
             },
-            "row 4, column maintenance_rate: value '0.01', not above the tier before it",
+            "row 4, column maintenance_rate: value '0.01', below the tier before it",
         ),
         ("fund", {"balance_usd": [1.0, 2.0]}, "row 3: a venue has one fund"),
         (
@@ -242,6 +242,16 @@ def test_a_column_that_is_all_wrong_does_not_hide_the_others():
     assert said[-1].endswith("more like these")
 
 
+class Interchanged:
+    """A table that speaks the interchange protocol, and nothing else."""
+
+    def __init__(self, table):
+        self._table = table
+
+    def __dataframe__(self, **options):
+        return self._table.__dataframe__(**options)
+
+
 def test_a_table_can_come_from_anywhere(tmp_path):
     frames = tables()
     expected = example().sha256()
@@ -252,6 +262,8 @@ def test_a_table_can_come_from_anywhere(tmp_path):
         for name, t in arrow.items()
     }
     assert book_from_tables(readers).sha256() == expected
+    older = {name: Interchanged(table) for name, table in arrow.items()}
+    assert book_from_tables(older).sha256() == expected
     for name, frame in frames.items():
         frame.to_parquet(tmp_path / f"{name}.parquet")
     assert read_book(tmp_path).sha256() == expected

@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from adl_jax.config import load
 from adl_jax.inert import cell, quoted, shown, uncell
 from adl_jax.io import (
     anonymised,
@@ -174,3 +175,9 @@ def test_the_template_is_the_example_and_explains_every_column(tmp_path):
             assert f"  {column} " in text
     with pytest.raises(InputError, match="is there already"):
         write_template(tmp_path / "new")
+
+
+def test_the_templates_configuration_has_its_folder(tmp_path):
+    folder = tmp_path / 'a "b"\n[c]\x7f\\'
+    write_template(folder)
+    assert load(folder / "crash.toml").book.folder == str(folder)
