@@ -73,7 +73,8 @@ def regime_switches(draw: Draw, notional: np.ndarray, limits: np.ndarray) -> np.
     base = tier_volatility(draw, notional, limits)
     jumps = draw.random(len(notional)) < draw.uniform(1, 4) / len(notional)
     states = draw.lognormal(0, 1.4, len(notional))
-    return base * states[np.cumsum(jumps)][:, None]
+    # Where the level jumps in every round, the state before the first jump is left over.
+    return base * states.take(np.cumsum(jumps), mode="wrap")[:, None]
 
 
 def heavy_tails(draw: Draw, notional: np.ndarray, limits: np.ndarray) -> np.ndarray:
