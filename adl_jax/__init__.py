@@ -8,7 +8,7 @@ from adl_jax import (
     vector as vector,
     venue as venue,
 )
-from adl_jax._types import as_float as as_float
+from adl_jax._types import as_float as as_float, check_range as check_range
 from adl_jax.allocator import (
     AbstractAllocation as AbstractAllocation,
     ProRata as ProRata,

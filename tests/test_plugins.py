@@ -1,10 +1,16 @@
 """Names that other distributions add: what works, what is refused, and what it harms."""
 
+import json
+import os
+import subprocess
 import sys
+import tomllib
 
 import pytest
+from typer.testing import CliRunner
 
 from adl_jax import registry
+from adl_jax.cli import app
 from adl_jax.config import load, parse
 from adl_jax.config.policies import PolicySection
 from adl_jax.live import policy_named
@@ -12,6 +18,7 @@ from adl_jax.registry import PluginError, Registry, installed_plugins, plugin_ve
 from adl_jax.result import InputError
 from adl_jax.severity import severities
 from adl_jax.venue import venues
+from tests.conftest import CACHE
 
 
 CODE = """
@@ -216,3 +223,62 @@ def test_a_registry_without_a_group_has_no_plug_ins():
     closed.register("one", dict)
     assert list(closed) == ["one"]
     assert closed.plugins() == []
+
+
+THIRD_PARTY = """
+import sys
+import pytest
+from adl_jax.cli import main
+
+sys.argv = ["adl-jax", "simulate", "crash.toml", "--scenarios", "2", "--format", "json"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests"]))
+"""
+
+
+def test_the_template_as_a_third_party_uses_it(tmp_path):
+    """From the command to a run and its own tests, in a process that has only installed
+    it.
+    """
+    project = tmp_path / "project"
+    assert (
+        CliRunner().invoke(app, ["template", str(project), "--plugin"]).exit_code == 0
+    )
+    described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    groups = described["entry-points"].items()
+    lines = [
+        f"[{group}]\n" + "\n".join(f"{name} = {value}" for name, value in names.items())
+        for group, names in groups
+    ]
+    install(project / "src", described["name"], "\n".join(lines))
+    crash = project / "crash.toml"
+    crash.write_text(crash.read_text().partition('[[policies]]\nname = "full"')[0])
+    environment = os.environ | {
+        "PYTHONPATH": str(project / "src"),
+        "JAX_COMPILATION_CACHE_DIR": str(CACHE),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        # Everything is small: compiling is what takes time.
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", THIRD_PARTY],
+        cwd=project, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    result, said = json.JSONDecoder().raw_decode(done.stdout)
+    assert done.stdout[said:].strip().splitlines()[-1].startswith("2 passed")
+    manifest = result["manifest"]
+    assert manifest["policies"] == ["zero", "halving"]
+    assert manifest["configuration"]["venue"]["preset"] == "my_venue"
+    assert manifest["versions"]["my-adl"] == "1.2"
+
+
+def test_the_template_overwrites_nothing(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("mine")
+    done = CliRunner().invoke(app, ["template", str(tmp_path), "--plugin"])
+    assert done.exit_code == 2
+    assert "pyproject.toml: is there already; fix: choose another folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]

@@ -40,5 +40,6 @@ from adl_jax.venue.pool import (
     profit_to_close as profit_to_close,
 )
 from adl_jax.venue.presets import venues as venues
+from adl_jax.venue.presets._margin import half_of_initial as half_of_initial
 from adl_jax.venue.response import Response as Response
 from adl_jax.venue.social_loss import socialized_loss_factor as socialized_loss_factor

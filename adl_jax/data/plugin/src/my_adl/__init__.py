@@ -1,0 +1,1 @@
+"""A severity and a venue for adl-jax."""
