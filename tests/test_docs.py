@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import jax
+import matplotlib.pyplot as plt
 import pytest
 
 import adl_jax
@@ -18,6 +19,7 @@ import adl_jax
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.py"))
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(adl_jax.__path__, "adl_jax.")
@@ -45,6 +47,13 @@ def test_code_blocks_run(page, capsys):
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         for block in blocks(page, "python"):
             exec(compile(block, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)
+def test_tutorials_run(page, capsys):
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        exec(compile(page.read_text(), str(page), "exec"), {})
+    plt.close("all")
 
 
 @pytest.mark.parametrize("name", MODULES)
