@@ -348,7 +348,7 @@ def _severity(policy: AbstractPolicy) -> AbstractSeverity:
     return policy.severity
 
 
-def evaluate(folder: Path) -> None:
+def evaluate(folder: Path, out: Path) -> None:
     """Steps 5 and 7."""
     chosen, policies = frozen()
     rows = [
@@ -358,7 +358,7 @@ def evaluate(folder: Path) -> None:
         *on_the_real_rounds(chosen, policies, folder),
     ]
     frame = pd.DataFrame(rows)
-    with written_whole(RESULTS / "learned.csv") as path:
+    with written_whole(out / "learned.csv") as path:
         frame.to_csv(path, index=False, float_format="%.6g")
     print(frame.to_string())
 
@@ -367,6 +367,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", choices=("train", "freeze", "evaluate"))
     parser.add_argument("--data", type=Path, help="folder of the public tables")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="of the evaluation")
     chosen = parser.parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     if chosen.step != "evaluate":
@@ -374,7 +375,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if chosen.data is None:
         parser.error("evaluate needs --data, the folder of the public tables")
-    evaluate(chosen.data)
+    evaluate(chosen.data, chosen.out)
 
 
 if __name__ == "__main__":

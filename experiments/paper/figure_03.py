@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.paper.exhibit import Exhibit, Given, run, with_column
+from experiments.paper.agreement import with_column
+from experiments.paper.exhibit import Exhibit, Given, run
 from experiments.paper.policies import USD, judged
 
 
@@ -37,13 +38,13 @@ def make(given: Given) -> Exhibit:
         "overshoot over horizons, highest signed sum": signed.max() / 1e6,
     }
     beside = with_column(
-        given,
+        given.folder,
         "eval_horizon_sweep.csv",
         "total_overshoot_prod_minus_needed_usd",
         signed.to_numpy(),
     )
-    return Exhibit(rows, ours, draw, beside)
+    return Exhibit(rows, ours, draw, tuple(beside))
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adl_jax.messages import severity_needed
-from experiments.paper.exhibit import Exhibit, Given, run, with_column
+from experiments.paper.agreement import with_column
+from experiments.paper.exhibit import Exhibit, Given, run
 from experiments.paper.policies import (
     COLUMN_OF,
     USD,
@@ -71,11 +72,11 @@ def make(given: Given) -> Exhibit:
     beside = [
         row
         for column, values in columns.items()
-        for row in with_column(given, FILE, column, values)
+        for row in with_column(given.folder, FILE, column, values)
     ]
     rows = pd.concat(panels, names=["panel"]).reset_index()
     return Exhibit(rows, {"path variation": result.path_variation}, draw, tuple(beside))
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

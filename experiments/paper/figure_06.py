@@ -8,7 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.paper.exhibit import Exhibit, Given, run, with_column
+from experiments.paper.agreement import with_column
+from experiments.paper.exhibit import Exhibit, Given, run
 from experiments.paper.policies import COLUMN_OF, USD, gaps, judged, lines
 
 
@@ -25,21 +26,19 @@ def make(given: Given) -> Exhibit:
         axes.legend()
 
     signed = "production overshoot O(0), signed sum"
-    beside = sum(
-        (
-            with_column(
-                given,
-                "policy_per_wave_metrics.csv",
-                f"overshoot_{column}",
-                by_round[policy].to_numpy(),
-            )
-            for policy, column in COLUMN_OF.items()
-        ),
-        (),
-    )
+    beside = [
+        row
+        for policy, column in COLUMN_OF.items()
+        for row in with_column(
+            given.folder,
+            "policy_per_wave_metrics.csv",
+            f"overshoot_{column}",
+            by_round[policy].to_numpy(),
+        )
+    ]
     ours = {signed: float(table["production_queue"].iloc[-1])}
-    return Exhibit(table.reset_index(), ours, draw, beside)
+    return Exhibit(table.reset_index(), ours, draw, tuple(beside))
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

@@ -20,13 +20,12 @@ def make(given: Given) -> Exhibit:
 
     def draw(figure: Figure) -> None:
         figure.set_size_inches(10.2, 8.4)
-        for axes, (part, table) in zip(
-            figure.subplots(3, sharex=True), panels.items(), strict=True
-        ):
+        every = figure.subplots(3, sharex=True)
+        for axes, (part, table) in zip(every, panels.items(), strict=True):
             lines(axes, table, f"Cumulative {part}", dashed="continuous_pro_rata")
             axes.yaxis.set_major_formatter(USD)
             axes.label_outer()
-        handles, labels = axes.get_legend_handles_labels()
+        handles, labels = every[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right upper")
 
     rows = pd.concat(panels, names=["part"]).reset_index()
@@ -34,4 +33,4 @@ def make(given: Given) -> Exhibit:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

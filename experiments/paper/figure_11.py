@@ -46,4 +46,4 @@ def make(given: Given) -> Exhibit:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

@@ -18,8 +18,8 @@ from experiments.paper.stability import exhibit
 
 def make(given: Given) -> Exhibit:
     measure = jax.vmap(adjacent_inversions)
-    return exhibit(given, measure, "adjacent inversions", percent=True)
+    return exhibit(given, Path(__file__).stem, measure, "adjacent inversions", "%")
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

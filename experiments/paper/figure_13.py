@@ -14,8 +14,8 @@ from experiments.paper.stability import exhibit
 
 
 def make(given: Given) -> Exhibit:
-    return exhibit(given, rank_correlation, "rank stability", percent=False)
+    return exhibit(given, Path(__file__).stem, rank_correlation, "rank stability", "")
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(Path(__file__).stem, make, __doc__.splitlines()[0]))
+    raise SystemExit(run(Path(__file__).stem, make, __doc__))

@@ -67,12 +67,13 @@ def objective(result: Backtest, part: str, *, weight: float = 1.0) -> pd.DataFra
     """A part of (23) in USD, a row a round, a column a policy."""
     needed = result.event.rounds.needed
     least = result.event.recorded["min_max_ilp"].concentration
+    assert least is not None
     values = {}
     for score in result.scores:
         records = score.trajectory.records
-        parts = empirical(
-            records.executed, needed, records.concentration, least, weight=weight
-        )
+        concentration = records.concentration
+        assert concentration is not None
+        parts = empirical(records.executed, needed, concentration, least, weight=weight)
         values[score.entry.name] = np.asarray(getattr(parts, part))
     return _frame(result, values)
 
@@ -104,8 +105,8 @@ def lines(axes: Axes, table: pd.DataFrame, title: str, *, dashed: str = "") -> N
             marker="o",
             markersize=3,
             linewidth=1.4,
-            color=_COLOUR_OF.get(name, "black"),
-            label=name,
+            color=_COLOUR_OF.get(str(name), "black"),
+            label=str(name),
         )
     axes.set_xticks(places, [str(label) for label in table.index])
     axes.set_xlabel("round")

@@ -22,7 +22,8 @@ from adl_jax.plot import COLOURS
 from adl_jax.policy import Hindsight, Policy
 from adl_jax.result import InputError
 from adl_jax.severity import Fixed
-from experiments.paper.exhibit import Exhibit, Given, printed
+from experiments.paper.agreement import published
+from experiments.paper.exhibit import Exhibit, Given
 
 
 # The published vector mirror descent is one projection of no haircuts at all onto the
@@ -53,42 +54,43 @@ def with_winners(given: Given) -> Event:
 def measured(event: Event, measure: Callable[..., PerRound]) -> pd.DataFrame:
     """A diagnostic of haircuts and capacities, a row a round, a column a policy."""
     rounds = event.rounds
-    needed = {}
+    found = {}
     for name, allocation in ALLOCATIONS.items():
         policy = Hindsight(Policy(Fixed(0), allocation))
         records = adl_jax.replay(rounds, policy).records
-        needed[name] = np.asarray(jax.jit(measure)(records.haircut, rounds.capacity))
-    return pd.DataFrame(needed)
+        found[name] = np.asarray(jax.jit(measure)(records.haircut, rounds.capacity))
+    return pd.DataFrame(found)
 
 
 def exhibit(
-    given: Given, measure: Callable[..., PerRound], quantity: str, *, percent: bool
+    given: Given, name: str, measure: Callable[..., PerRound], quantity: str, unit: str
 ) -> Exhibit:
     """Means over rounds, as bars, beside what the paper prints."""
     event = with_winners(given)
-    values = measured(event, measure) * (100 if percent else 1)
+    values = measured(event, measure) * (100 if unit else 1)
     labels = event.labels[len(event.labels) - len(values) :]
     values.index = pd.Index(labels, name="round")
     means = values.mean()
-    order = np.sign(np.diff(means.to_numpy()))
+    printed = published(name).set_index("quantity")["printed"].astype(float)
+    theirs = printed[[f"{policy} {quantity}" for policy in means.index]].to_numpy()
+    # The same way as in the paper, or level, from one policy to the next.
+    steps = np.diff(means) * np.diff(theirs)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.bar(means.index, means, color=COLOURS, width=0.5)
         by_round = axes.plot(values.to_numpy().T, "k.", alpha=0.4, markersize=4)
-        theirs = [printed()[f"{name} {quantity}"] for name in means.index]
         (paper,) = axes.plot(theirs, "kD", fillstyle="none", markersize=9)
         for place, mean in enumerate(means):
             axes.annotate(f"{mean:.3g}", (place + 0.27, mean))
-        axes.set_ylabel(f"{quantity}{', %' if percent else ''}")
+        axes.set_ylabel(f"{quantity}, {unit}" if unit else quantity)
         accounts = "accounts of the fills" if given.fills else "semi-synthetic accounts"
         axes.set_title(f"Bars: means over rounds, {accounts}")
         figure.legend(
             [by_round[0], paper], ["one round", "published"], loc="outside right upper"
         )
 
-    ours = {f"{name} {quantity}": float(mean) for name, mean in means.items()}
-    falls, rises = bool((order <= 0).all()), bool((order >= 0).all())
-    in_order = falls if percent else rises
-    ours[f"{quantity}: order of the policies"] = float(in_order and order.any())
+    ours = {f"{policy} {quantity}": float(mean) for policy, mean in means.items()}
+    in_order = (steps >= 0).all() and steps[0] > 0
+    ours[f"{quantity}: order of the policies"] = float(in_order)
     return Exhibit(values.reset_index(), ours, draw)
