@@ -31,7 +31,7 @@ PACKAGES = [
     for name in (
         *("allocation", "backtesting", "config", "event", "io", "learned", "mirror"),
         *("monte_carlo", "projection", "report", "scenario", "severity"),
-        *("statistics", "train", "vector", "venue"),
+        *("statistics", "testing", "train", "vector", "venue"),
     )
 ]
 
