@@ -16,6 +16,7 @@ from adl_jax.allocation import (
     queue_by_group,
     random_order,
 )
+from adl_jax.brief import settings
 from adl_jax.messages import Observation
 from adl_jax.registry import Registry
 
@@ -26,6 +27,10 @@ class AbstractAllocation(eqx.Module):
     by_group: ClassVar[bool] = False
     """Whether it meets every group's budget alone where the observation has a `group`,
     as venues that settle in contracts need it."""
+
+    def __repr__(self) -> str:
+        """Its numbers."""
+        return settings(self)
 
     @abc.abstractmethod
     def __call__(

@@ -1,5 +1,7 @@
 """The account book as arrays: a position table sorted by account."""
 
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from adl_jax._types import (
     as_float,
     check_range,
 )
+from adl_jax.brief import brief, count, usd
 from adl_jax.result import InputError
 
 
@@ -86,6 +89,19 @@ class Book(eqx.Module):
                     "USD a contract"
                 )
         _check_table(self)
+
+    def __repr__(self) -> str:
+        """Sizes, open interest at entry prices, collateral and dtype."""
+        return brief(self, self.size, 1, self._said)
+
+    def _said(self) -> Iterator[str]:
+        held = self.size[self.size != 0]
+        worth = self.size * self.entry_price
+        yield count(self.num_accounts, "account")
+        yield count(held.size, "position")
+        yield f"{usd(jnp.maximum(worth, 0))} long and {usd(jnp.maximum(-worth, 0))} short"
+        yield f"collateral {usd(self.collateral)}"
+        yield str(self.size.dtype)
 
     @property
     def num_accounts(self) -> int:

@@ -2,13 +2,16 @@
 
 import dataclasses
 import enum
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from adl_jax._types import Index, PerAccount, PerMarket, Scalar
+from adl_jax.brief import brief, count, usd
 from adl_jax.result import RESULTS
 
 
@@ -146,6 +149,18 @@ class Record(eqx.Module):
     closeout_gap: PerMarket | None = None
     venue: Any = None
 
+    def __repr__(self) -> str:
+        """How many rounds, how many with a deficit, sums of money, and dtype."""
+        return brief(self, self.deficit, 1, self._said)
+
+    def _said(self) -> Iterator[str]:
+        yield count(self.deficit.shape[0], "round")
+        yield f"{np.count_nonzero(self.deficit)} with a deficit"
+        yield f"needed {usd(self.needed)}"
+        yield f"raised {usd(self.executed)}"
+        yield f"short by {usd(self.undershoot)}"
+        yield str(self.deficit.dtype)
+
 
 class Trajectory(eqx.Module):
     """What `replay` and `simulate` return.
@@ -162,6 +177,19 @@ class Trajectory(eqx.Module):
     state: Any
     status: RESULTS
     ledger: Any = None
+
+    def __repr__(self) -> str:
+        """The records in a line, how it ended, and of a venue what stayed unpaid."""
+        return brief(self, self.records.deficit, 1, self._said)
+
+    def _said(self) -> Iterator[str]:
+        *said, dtype = self.records._said()
+        yield from said
+        if self.ledger is not None:
+            yield f"equity {usd(self.records.venue.solvency[-1])} in the end"
+            yield f"unpaid {usd(self.ledger.debt)}"
+        yield dtype
+        yield str(RESULTS[self.status]) or "successful"
 
 
 _ROUND_START = {

@@ -17,6 +17,7 @@ from adl_jax._types import (
     check_range,
 )
 from adl_jax.allocator import AbstractAllocation
+from adl_jax.brief import settings
 from adl_jax.messages import (
     Commitment,
     Information,
@@ -41,6 +42,10 @@ class AbstractPolicy(eqx.Module, Generic[State]):
     an allocation with `Policy`. Tunable numbers are array leaves; state is returned,
     never kept.
     """
+
+    def __repr__(self) -> str:
+        """The parts and their numbers."""
+        return settings(self)
 
     @property
     @abc.abstractmethod

@@ -1,5 +1,6 @@
 """Given rounds: what happened in an event, one entry a round, ready to be replayed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +11,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
 from adl_jax._types import PerMarket, PerRound, as_float, check_range
+from adl_jax.brief import brief, count, usd
 from adl_jax.messages import Observation, Outcome
 
 
@@ -105,6 +107,21 @@ class Rounds(eqx.Module):
             check_range(f"Rounds.{name}", getattr(self, name), low)
         _check_times(self.start_ms, self.end_ms)
         _check_sums(self.capacity_total, self.capacity)
+
+    def __repr__(self) -> str:
+        """Sizes, deficits, what was needed, and dtype."""
+        return brief(self, self.deficit, 1, self._said)
+
+    def _said(self) -> Iterator[str]:
+        yield count(self.num_rounds, "round")
+        yield f"{np.count_nonzero(self.deficit)} with a deficit"
+        if self.capacity is not None:
+            yield count(self.capacity.shape[1], "account")
+        if self.closeout_quantity is not None:
+            yield count(self.closeout_quantity.shape[1], "market")
+        yield f"deficit {usd(self.deficit)}"
+        yield f"needed {usd(self.needed)}"
+        yield str(self.deficit.dtype)
 
     @property
     def num_rounds(self) -> int:

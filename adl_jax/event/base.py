@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from adl_jax.brief import named
+from adl_jax.inert import quoted
 from adl_jax.policy import Recorded
 from adl_jax.rounds import Rounds
 
@@ -43,3 +45,8 @@ class Event:
     horizons: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Its name, its rounds, and whose decisions it knows."""
+        recorded = named(self.recorded) or "nobody"
+        return f"Event({quoted(self.name)}, {self.rounds!r}, recorded: {recorded})"

@@ -1,6 +1,7 @@
 """What a Monte Carlo run returns: rows, in memory or in a folder."""
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from adl_jax.brief import count, named
+from adl_jax.inert import shown
 from adl_jax.monte_carlo.store import (
     MANIFEST,
     STOPPED,
@@ -120,11 +123,23 @@ class Results:
 
     def __repr__(self) -> str:
         """Sizes and policies."""
-        return (
-            f"Results({self.num_scenarios:,} scenarios, policies "
-            f"{', '.join(self.policies)}"
-            f"{'' if self.folder is None else f', in {self.folder}'})"
+        folder = "" if self.folder is None else f", in {shown(str(self.folder))}"
+        tilted = ", tilted" if self.tilted else ""
+        scenarios = count(self.num_scenarios, "scenario")
+        return f"Results({scenarios}{tilted}, policies {named(self.policies)}{folder})"
+
+    def _repr_html_(self) -> str:
+        """The summary as a table, a column a policy; for notebooks."""
+        # The summary is made of results.
+        from adl_jax.monte_carlo.summary import summarise
+
+        summary = summarise(self)
+        summary["policy"] = summary["policy"].astype(str).map(shown)
+        table = summary.pivot_table(
+            index="figure", columns="policy", values="value", sort=False, dropna=False
         )
+        text = table.to_html(escape=True, float_format=lambda value: f"{value:,.4g}")
+        return f"<p>{escape(repr(self))}</p>{text}"
 
 
 def read_results(folder: Path | str) -> Results:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import equinox as eqx
 
+from adl_jax.brief import settings
 from adl_jax.messages import Commitment, Information, Observation, Record
 
 
@@ -24,6 +25,10 @@ class AbstractSeverity(eqx.Module, Generic[State]):
         information: ClassVar[Information]
     else:
         information: eqx.AbstractClassVar[Information]
+
+    def __repr__(self) -> str:
+        """Its numbers."""
+        return settings(self)
 
     @abc.abstractmethod
     def init(self, observation: Observation) -> State:

@@ -1,11 +1,12 @@
 """A venue's rules, as data and small functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 import equinox as eqx
 
 from adl_jax._types import PerPosition, Scalar, as_float, check_range
+from adl_jax.brief import brief, count, settings, usd
 from adl_jax.result import InputError
 from adl_jax.score import Positions, hyperliquid_side_adjusted
 from adl_jax.venue.close_price import AbstractClosePrice, Bankruptcy
@@ -89,6 +90,22 @@ class Venue(eqx.Module):
     leaves: bool = eqx.field(default=True, static=True)
     sees_execution: bool = eqx.field(default=False, static=True)
     requires_balance: bool = eqx.field(default=False, static=True)
+
+    def __repr__(self) -> str:
+        """What decides who pays what: layers before ADL, price, score and settlement."""
+        return brief(self, self.margin.rate, 2, self._said)
+
+    def _said(self) -> Iterator[str]:
+        yield count(self.margin.rate.shape[0], "market")
+        yield f"settles in {self.settlement}"
+        if self.settlement == "contracts":
+            yield f"at {settings(self.close_price)}"
+        yield f"up to {self.largest_haircut:.4g} of {self.basis}"
+        yield f"ranked by {settings(self.score)}"
+        yield f"fund {usd(self.fund.balance)}"
+        yield "no vault" if self.vault is None else f"vault {usd(self.vault.cash)}"
+        yield settings(self.liquidation)
+        yield str(self.margin.rate.dtype)
 
     def __check_init__(self):
         """Refuses rules that contradict each other or do not exist."""
