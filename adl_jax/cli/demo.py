@@ -1,13 +1,12 @@
 """`adl-jax demo`: from nothing to a report."""
 
 import time
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adl_jax.cli.report import print_written, written_report
+from adl_jax.cli.report import print_written, show, written_report
 from adl_jax.cli.shared import (
     fail,
     fail_writing,
@@ -71,4 +70,4 @@ def demo(
         "  adl-jax report my-run --open"
     )
     if open:
-        webbrowser.open(page.resolve().as_uri())
+        show(page)

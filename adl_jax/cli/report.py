@@ -56,7 +56,13 @@ def report(
         fail_writing(error)
     print_written(written)
     if open:
-        webbrowser.open(out.resolve().as_uri())
+        show(out)
+
+
+def show(page: Path) -> None:
+    """Opens a page in a browser, and says so where there is none."""
+    if not webbrowser.open(page.resolve().as_uri()):
+        print("No browser was found: open the file in one.")
 
 
 def written_report(results, out: Path, figures: bool) -> "Written":

@@ -1,6 +1,7 @@
 """Scenarios of a run once more, to see inside: round by round and account by account."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import equinox as eqx
@@ -127,20 +128,21 @@ def run_again(
     **Returns:** of each policy an `Example` of NumPy arrays with a leading axis of
     scenarios, in the order of `indices`.
 
-    **Cost:** a program a policy is compiled; what is kept is some six numbers an account.
+    **Cost:** a program a policy is compiled, side by side; what is kept is some six
+    numbers an account.
     """
     mesh = Mesh(np.array(jax.local_devices()), ("scenario",))
     # Devices are given equally many: the last one is repeated.
     count = len(indices)
     padded = np.pad(np.asarray(indices, np.int32), (0, -count % mesh.size), mode="edge")
     drawn = _draw(key, scenario, jnp.asarray(padded))
-    return {
-        name: jax.tree.map(
-            lambda leaf: leaf[:count],
-            jax.device_get(_run(mesh, scenario.venue, policy, drawn)),
-        )
-        for name, policy in policies.items()
-    }
+
+    def act(policy: AbstractPolicy) -> Example:
+        example = jax.device_get(_run(mesh, scenario.venue, policy, drawn))
+        return jax.tree.map(lambda leaf: leaf[:count], example)
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(policies, pool.map(act, policies.values()), strict=True))
 
 
 @eqx.filter_jit

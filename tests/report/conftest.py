@@ -41,7 +41,7 @@ def commands(work):
     with pytest.MonkeyPatch.context() as patched:
         devices = jax.config.jax_num_cpu_devices
         patched.setattr("adl_jax.cli.shared._processors", lambda: devices)
-        patched.setattr("webbrowser.open", opened.append)
+        patched.setattr("webbrowser.open", lambda url: opened.append(url))
         patched.setattr(
             "adl_jax.report.write_report",
             lambda *given, **more: written.append(write(*given, **more)) or written[0],
