@@ -1,4 +1,4 @@
-"""Figures of a backtest."""
+"""Figures of a backtest: each is a function that draws on axes and returns them."""
 
 import itertools
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from adl_jax.backtesting import Backtest, Role, Score
 from adl_jax.evaluate.loss import empirical
+from adl_jax.inert import quoted
 from adl_jax.messages import severity_needed
+from adl_jax.result import InputError
 from adl_jax.tables import written_whole
 
 
@@ -55,12 +57,11 @@ def plot_backtest(result: Backtest, folder: Path) -> list[Path]:
         path = folder / f"{name}.png"
         with matplotlib.rc_context(STYLE):
             figure = Figure()
-            axes = figure.subplots()
-            if not draw(axes, result):
+            try:
+                draw(result, figure.subplots())
+            except InputError:
                 path.unlink(missing_ok=True)
                 continue
-            handles, labels = axes.get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside right upper")
             with written_whole(path) as temporary:
                 figure.savefig(temporary, dpi=160)
         paths.append(path)
@@ -78,6 +79,22 @@ def shown(result: Backtest) -> list[Score]:
     ]
 
 
+def _new_or(ax: Axes | None) -> Axes:
+    """The axes given, or those of a new figure that notebooks show."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context(STYLE):
+        return pyplot.subplots()[1]
+
+
+def _with_legend(axes: Axes) -> Axes:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8)
+    return axes
+
+
 def _rounds_axis(axes: Axes, result: Backtest) -> np.ndarray:
     places = np.arange(result.event.rounds.num_rounds)
     every = -(-len(places) // _MOST_TICKS)
@@ -86,15 +103,13 @@ def _rounds_axis(axes: Axes, result: Backtest) -> np.ndarray:
     return places
 
 
-def _lines(axes: Axes, result: Backtest, values: Callable[[Score], Any]) -> bool:
+def _lines(axes: Axes, result: Backtest, values: Callable[[Score], Any]) -> None:
     places = _rounds_axis(axes, result)
-    drawn = 0
     # A policy keeps its colour in figures where another has nothing to show.
     for score, colour in zip(shown(result), itertools.cycle(COLOURS), strict=False):
         value = values(score)
         if value is None or not np.isfinite(value).any():
             continue
-        drawn += 1
         information = score.entry.information
         axes.plot(
             places,
@@ -106,10 +121,16 @@ def _lines(axes: Axes, result: Backtest, values: Callable[[Score], Any]) -> bool
             color=colour,
             label=f"{score.entry.name} ({information.value})",
         )
-    return drawn > 0
 
 
-def _budgets(axes: Axes, result: Backtest) -> bool:
+def budgets(result: Backtest, ax: Axes | None = None) -> Axes:
+    """What each policy raised in every round, and what was needed.
+
+    **Arguments:** `ax`: matplotlib axes to draw on; a new figure's if not given.
+
+    **Returns:** the axes.
+    """
+    axes = _new_or(ax)
     _lines(axes, result, lambda score: _positive(score.trajectory.records.executed))
     places = np.arange(result.event.rounds.num_rounds)
     needed = _positive(result.event.rounds.needed)
@@ -117,7 +138,7 @@ def _budgets(axes: Axes, result: Backtest) -> bool:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_USD)
     axes.set_title("What each policy raised, and what was needed (zeros not drawn)")
-    return True
+    return _with_legend(axes)
 
 
 def _positive(values: Any) -> np.ndarray:
@@ -125,7 +146,14 @@ def _positive(values: Any) -> np.ndarray:
     return np.where(host > 0, host, np.nan)
 
 
-def _cumulative_tracking(axes: Axes, result: Backtest) -> bool:
+def cumulative_tracking(result: Backtest, ax: Axes | None = None) -> Axes:
+    """Sum of |executed - needed| so far, by policy.
+
+    **Arguments:** `ax`: matplotlib axes to draw on; a new figure's if not given.
+
+    **Returns:** the axes.
+    """
+    axes = _new_or(ax)
     needed = result.event.rounds.needed
     _lines(
         axes,
@@ -134,21 +162,36 @@ def _cumulative_tracking(axes: Axes, result: Backtest) -> bool:
     )
     axes.yaxis.set_major_formatter(_USD)
     axes.set_title("Cumulative tracking error, |executed - needed|")
-    return True
+    return _with_legend(axes)
 
 
-def _objective_against_bound(axes: Axes, result: Backtest) -> bool:
+def objective_against_bound(result: Backtest, ax: Axes | None = None) -> Axes:
+    """The objective (23) so far as a share of the bound (17) so far, by policy.
+
+    **Arguments:** `ax`: matplotlib axes to draw on; a new figure's if not given.
+
+    **Returns:** the axes.
+
+    **Raises:** `InputError` where the event has no fairness reference `min_max_ilp`, or no
+    deficit in its first round.
+    """
     rounds = result.event.rounds
     reference = result.event.recorded.get("min_max_ilp")
     if reference is None or reference.concentration is None:
-        return False
+        raise InputError(
+            f"{quoted(result.event.name)} has no concentration of min_max_ilp, which the "
+            "objective (23) is relative to; fix: give it in the rounds' CSV"
+        )
     least = reference.concentration
     comparator = np.asarray(severity_needed(rounds.needed, rounds.deficit))
     # (17) of every prefix of the rounds at once.
     path = np.cumsum(np.abs(np.diff(comparator, prepend=comparator[0])))
     bound = np.sqrt((1 + 2 * path) * np.cumsum(np.asarray(rounds.deficit) ** 2))
     if not bound.all():
-        return False
+        raise InputError(
+            f"{quoted(result.event.name)} starts without a deficit, so that the bound (17) "
+            "is 0; fix: leave such rounds out"
+        )
 
     def share_of_bound(score: Score) -> Any:
         records = score.trajectory.records
@@ -162,34 +205,49 @@ def _objective_against_bound(axes: Axes, result: Backtest) -> bool:
         )
         return np.cumsum(np.asarray(parts.total)) / bound
 
+    axes = _new_or(ax)
     _lines(axes, result, share_of_bound)
     axes.yaxis.set_major_formatter(_SHARE)
     axes.set_title("Cumulative objective (23) as a share of the bound (17) so far")
-    return True
+    return _with_legend(axes)
 
 
-def _concentration(axes: Axes, result: Backtest) -> bool:
-    drawn = _lines(
-        axes,
-        result,
-        lambda score: (
-            None
-            if score.trajectory.records.concentration is None
-            else _positive(score.trajectory.records.concentration)
-        ),
-    )
+def concentration(result: Backtest, ax: Axes | None = None) -> Axes:
+    """The largest haircut fraction of any account in every round, by policy.
+
+    **Arguments:** `ax`: matplotlib axes to draw on; a new figure's if not given.
+
+    **Returns:** the axes.
+
+    **Raises:** `InputError` where no policy shown has one above 0.
+    """
+
+    def largest(score: Score) -> Any:
+        known = score.trajectory.records.concentration
+        return None if known is None else _positive(known)
+
+    if not any(
+        values is not None and np.isfinite(values).any()
+        for values in map(largest, shown(result))
+    ):
+        raise InputError(
+            f"{quoted(result.event.name)} has no haircut fractions above 0 to draw; fix: "
+            "give accounts, or a NAME_concentration"
+        )
+    axes = _new_or(ax)
+    _lines(axes, result, largest)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_SHARE)
     axes.set_title(
         "Largest haircut fraction of any account (solid: as given; zeros not drawn)"
     )
-    return drawn
+    return _with_legend(axes)
 
 
-FIGURES: dict[str, Callable[[Axes, Backtest], bool]] = {
-    "budgets": _budgets,
-    "cumulative_tracking": _cumulative_tracking,
-    "objective_against_bound": _objective_against_bound,
-    "concentration": _concentration,
+FIGURES: dict[str, Callable[[Backtest, Axes | None], Axes]] = {
+    "budgets": budgets,
+    "cumulative_tracking": cumulative_tracking,
+    "objective_against_bound": objective_against_bound,
+    "concentration": concentration,
 }
-"""What is drawn, by file name; each returns whether there was anything to draw."""
+"""What is drawn, by file name; each raises `InputError` without data to draw."""
