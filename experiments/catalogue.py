@@ -23,7 +23,8 @@ class Experiment:
     - `shows`: in a few words.
     - `result`: the files that it writes, from the folder of `--out`.
     - `tables`: whether it takes `--data`.
-    - `seconds`: of a full run, on two cores of a CPU that others used too; `None` where not recorded.
+    - `seconds`: of a full run, on two cores of a CPU that others used too; `None` where
+        not recorded.
     - `quick`: the options of a small run; `None` where it has none.
     - `folder`: the folder that it writes to, inside the one of `--out`; `None` where it
         takes no `--out`.

@@ -3,8 +3,9 @@
 Winners are sorted by profit; two neighbours are turned round where the one with more ends
 with less. The paper's numbers need the accounts that won in each round, which are not in
 the public tables we hold: semi-synthetic accounts stand in their place, and only the order
-of the policies can be compared. With `--fills FILE`, a table of ADL fills such as
-HyperReplay's `adl_detailed_analysis_REALTIME.csv`, the winners are the real ones.
+of the policies can be compared. The queue raises what production raised, the others what
+was needed. With `--fills FILE`, a table of ADL fills such as HyperReplay's
+`adl_detailed_analysis_REALTIME.csv`, the winners are the real ones.
 """
 
 from pathlib import Path

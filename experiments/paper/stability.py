@@ -3,12 +3,13 @@
 Neither figure can be regenerated: the accounts that won in each round and what production
 took from each of them are not in the public tables that we hold. In their place stand the
 deleveraged accounts with their closed profits, scaled to each round's real capacity. The
-same accounts win every round, so that haircuts are more stable here than they were. Every
-policy pays exactly what was needed.
+same accounts win every round, so that haircuts are more stable here than they were. The
+queue raises what production raised in each round, the others what was needed, as published.
 """
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
@@ -28,8 +29,9 @@ from experiments.paper.exhibit import Exhibit, Given
 
 # The published vector mirror descent is one projection of no haircuts at all onto the
 # budget, which takes the same from everybody who has it.
+PRODUCTION = "production_queue"
 ALLOCATIONS: dict[str, AbstractAllocation] = {
-    "production_queue": Queue(),
+    PRODUCTION: Queue(),
     "vector_mirror_descent": EqualShare(),
     "pro_rata": ProRata(),
 }
@@ -52,10 +54,21 @@ def with_winners(given: Given) -> Event:
 
 
 def measured(event: Event, measure: Callable[..., PerRound]) -> pd.DataFrame:
-    """A diagnostic of haircuts and capacities, a row a round, a column a policy."""
-    rounds = event.rounds
+    """A diagnostic of haircuts and capacities, a row a round, a column a policy.
+
+    **Raises:** `InputError` where the event does not know what production raised.
+    """
+    if PRODUCTION not in event.recorded:
+        raise InputError(
+            f"{event.name}: what production raised is not known; fix: leave out the "
+            "columns from which deficits are computed"
+        )
+    raised = event.recorded[PRODUCTION].executed
     found = {}
     for name, allocation in ALLOCATIONS.items():
+        rounds = event.rounds
+        if name == PRODUCTION:
+            rounds = eqx.tree_at(lambda one: one.needed, rounds, raised)
         policy = Hindsight(Policy(Fixed(0), allocation))
         records = adl_jax.replay(rounds, policy).records
         found[name] = np.asarray(jax.jit(measure)(records.haircut, rounds.capacity))
