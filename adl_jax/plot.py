@@ -137,7 +137,9 @@ def budgets(result: Backtest, ax: Axes | None = None) -> Axes:
     axes.plot(places, needed, "k_", markersize=14, markeredgewidth=2, label="needed")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_USD)
-    axes.set_title("What each policy raised, and what was needed (zeros not drawn)")
+    axes.set_title(
+        "What each policy raised, and what was needed (zeros not drawn)", loc="left"
+    )
     return _with_legend(axes)
 
 
@@ -161,7 +163,7 @@ def cumulative_tracking(result: Backtest, ax: Axes | None = None) -> Axes:
         lambda score: jnp.cumsum(jnp.abs(score.trajectory.records.executed - needed)),
     )
     axes.yaxis.set_major_formatter(_USD)
-    axes.set_title("Cumulative tracking error, |executed - needed|")
+    axes.set_title("Cumulative tracking error, |executed - needed|", loc="left")
     return _with_legend(axes)
 
 
@@ -208,7 +210,9 @@ def objective_against_bound(result: Backtest, ax: Axes | None = None) -> Axes:
     axes = _new_or(ax)
     _lines(axes, result, share_of_bound)
     axes.yaxis.set_major_formatter(_SHARE)
-    axes.set_title("Cumulative objective (23) as a share of the bound (17) so far")
+    axes.set_title(
+        "Cumulative objective (23) as a share of the bound (17) so far", loc="left"
+    )
     return _with_legend(axes)
 
 
@@ -239,7 +243,8 @@ def concentration(result: Backtest, ax: Axes | None = None) -> Axes:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_SHARE)
     axes.set_title(
-        "Largest haircut fraction of any account (solid: as given; zeros not drawn)"
+        "Largest haircut fraction of any account (solid: as given; zeros not drawn)",
+        loc="left",
     )
     return _with_legend(axes)
 
