@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from adl_jax import registry
+from adl_jax.allocator import allocations
+from adl_jax.backtesting import semi_synthetic_entries
 from adl_jax.cli import app
 from adl_jax.config import load, parse
 from adl_jax.config.policies import PolicySection
@@ -71,6 +73,9 @@ gone = no_such_module_anywhere:Part
 wrong = their_parts:storm
 plain = their_parts:number
 more = their_parts:needs_more
+
+[adl_jax.allocations]
+broken = no_such_module_anywhere:Part
 
 [adl_jax.venues]
 no_fund = their_parts:no_fund
@@ -164,11 +169,33 @@ def test_every_entry_point_is_listed_with_its_state(site):
     found = {plugin.name: plugin for plugin in installed_plugins()}
     assert set(found) == {
         *("part", "zero", "lost", "gone", "wrong", "plain", "more"),
-        *("no_fund", "storm", "typo"),
+        *("broken", "no_fund", "storm", "typo"),
     }
     assert {name for name, one in found.items() if not one.problem} == {"part", "storm"}
     assert "there is no group adl_jax.severity; fix: use " in found["typo"].problem
     assert found["part"].value == "their_parts:Part"
+
+
+def test_what_is_broken_harms_nothing_else(site):
+    assert policy_named("queue").allocation == allocations.built_in["queue"]()
+    rows = [entry.name for entry in semi_synthetic_entries()]
+    assert rows == [f"semi_synthetic/{name}" for name in allocations.built_in]
+    assert load("default").policies
+    with pytest.raises(PluginError, match="allocation 'broken', entry point"):
+        policy_named("broken")
+
+
+def test_doctor_lists_plug_ins(site, monkeypatch):
+    monkeypatch.setattr("adl_jax.doctor.wrong_sizes", list)
+    monkeypatch.setattr("adl_jax.doctor.float32_error", lambda: 0.0)
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 0
+    lines = [line for line in done.stdout.splitlines() if line.startswith("plug-in")]
+    assert len(lines) == 11
+    assert f"{'plug-in':24} part in adl_jax.severities, their-parts 1.2: works" in lines
+    found = json.loads(CliRunner().invoke(app, ["doctor", "--format", "json"]).stdout)
+    assert found["healthy"]
+    assert sum(not plugin["problem"] for plugin in found["plugins"]) == 2
 
 
 def test_two_distributions_with_one_name(site):
