@@ -310,7 +310,7 @@ def _validated(
 _FIXES = {
     "float_parsing": ("not a number", "write a plain number, such as 1234.56"),
     "float_type": ("not a number", "write a plain number, such as 1234.56"),
-    "finite_number": ("not finite", "write a finite number, or remove the row"),
+    "finite_number": ("not a finite number", "write the number"),
     "greater_than_equal": ("must be {ge:g} or more", "write {ge:g} or more"),
     "greater_than": ("must be above {gt:g}", "write a number above {gt:g}"),
     "less_than_equal": ("must be {le:g} or less", "write {le:g} or less"),

@@ -113,8 +113,8 @@ def money(value: float) -> str:
         return "-"
     if abs(value) < 1:
         return _signed(f"{value:.2f}") if abs(value) >= 0.005 else "0"
-    places = 2 - math.floor(math.log10(abs(value))) % 3
-    return _prefixed(value, places)
+    rounded = float(f"{value:.2e}")
+    return _prefixed(rounded, 2 - math.floor(math.log10(abs(rounded))) % 3)
 
 
 def tick(value: float) -> str:
@@ -151,10 +151,10 @@ SHOW: dict[Unit, Any] = {"usd": money, "share": share, "number": plain}
 
 
 def number(value: float, low: float, high: float, unit: Unit) -> Cell:
-    """A cell with its 95 % interval, empty where the ends are not known."""
+    """A cell with its 95 % interval, empty where the ends are not known or the same."""
     show = SHOW[unit]
     value = float(value)
-    known = math.isfinite(low) and math.isfinite(high)
+    known = math.isfinite(low) and math.isfinite(high) and low < high
     interval = f"{show(low)} to {show(high)}" if known else ""
     return Cell(show(value), value, interval)
 

@@ -55,9 +55,15 @@ def _adl(run: Run, summary: pd.DataFrame) -> str:
 
 
 def _unpaid(run: Run, summary: pd.DataFrame) -> str:
-    parts = [
-        f"{named(policy)} leaves {_interval(at(summary, policy, 'unpaid_mean_usd'), money)}"
+    rows = {
+        policy: at(summary, policy, "unpaid_mean_usd")
         for policy in run.results.policies
+    }
+    if not any(row["value"] for row in rows.values()):
+        return "No debt stays unpaid in any crash, under any policy."
+    parts = [
+        f"{named(policy)} leaves {_interval(row, money)}"
+        for policy, row in rows.items()
     ]
     return f"USD that stay unpaid in a crash, on average: {'; '.join(parts)}."
 
@@ -112,11 +118,18 @@ def _apart(gap: Estimate, show) -> str:
 def _known(run: Run, summary: pd.DataFrame) -> str:
     row = at(summary, run.lead, "unpaid_mean_usd")
     half = (row["high"] - row["low"]) / 2
-    part = f", {share(half / row['value'])} of it" if row["value"] > 0 else ""
+    noise = "the noise of drawing crashes, not what the model leaves out."
+    if not row["value"] > 0:
+        # What happens once in n / 3 crashes is in n of them with a probability of 95 %.
+        rare = f"{run.results.num_scenarios // 3:,}"
+        return (
+            f"How sure: what happens in fewer than one crash of {rare} may well not be "
+            f"among these. Intervals hold {noise}"
+        )
     return (
         f"How sure: the mean unpaid under {named(run.lead)} is known to {money(half)} USD "
-        f"either way{part}; four times as many crashes would halve that. Intervals hold "
-        "the noise of drawing crashes, not what the model leaves out."
+        f"either way, {share(half / row['value'])} of it; four times as many crashes would "
+        f"halve that. Intervals hold {noise}"
     )
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl_jax.config import Built, Configuration, build
+from adl_jax.config.configuration import ZERO
 from adl_jax.fingerprint import fingerprint
 from adl_jax.inert import shown
 from adl_jax.io import read_book
@@ -110,19 +111,25 @@ def leading(results: Results, policies: Mapping[str, AbstractPolicy]) -> str:
     """The policy that is looked into: least debt unpaid and least taken in vain, added.
 
     Of those that take something and act before they know what is needed, as far as the
-    configuration tells; the first of all where there is none.
+    configuration tells. Where nobody takes anything, the first that may.
     """
     weights = results.weights()
     unpaid = results.column("unpaid", as_drawn=True)
     vain = results.column("overshoot", as_drawn=True)
     paid = results.column("executed", as_drawn=True)
+    before = [
+        name
+        for name in results.policies
+        if name not in policies or policies[name].information.ex_ante
+    ]
     worth = {
         name: float(MEAN.of(unpaid[name] + vain[name], weights).value)
-        for name in results.policies
+        for name in before
         if (paid[name] > 0).any()
-        and (name not in policies or policies[name].information.ex_ante)
     }
-    return min(worth, key=worth.__getitem__) if worth else results.policies[0]
+    if worth:
+        return min(worth, key=worth.__getitem__)
+    return next((name for name in before if name != ZERO), results.policies[0])
 
 
 def _configuration(results: Results) -> Configuration | None:

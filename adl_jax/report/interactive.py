@@ -7,7 +7,18 @@ import plotly.graph_objects as go
 
 from adl_jax.inert import shown
 from adl_jax.plot import COLOURS
-from adl_jax.report.chart import SHOW, Axis, Bars, Chart, Heat, Line, Panel, Unit, band
+from adl_jax.report.chart import (
+    SHOW,
+    Axis,
+    Bars,
+    Chart,
+    Heat,
+    Line,
+    Panel,
+    Unit,
+    band,
+    number,
+)
 
 
 _GREY = "#888888"
@@ -48,6 +59,9 @@ def figure(chart: Chart) -> go.Figure:
         margin={"l": 10, "r": 24, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         hovermode="closest" if heat else "x unified",
+        # The nearest round, however far; of all panels.
+        hoverdistance=-1,
+        hoversubplots="axis",
         showlegend=not heat,
         template="none",
     )
@@ -104,9 +118,9 @@ def _traces(panel: Panel, place: int) -> list[Any]:
     several = sum(isinstance(one, Line) for one in panel.series) > 1
     for one in panel.series:
         if isinstance(one, Line):
-            traces += _line(one, panel.y.log, several)
+            traces += _line(one, panel.y, several)
         elif isinstance(one, Bars):
-            traces.append(_bars(one))
+            traces.append(_bars(one, panel.y.unit))
         else:
             traces.append(_heat(one, SHOW[panel.y.unit]))
     for trace in traces:
@@ -114,7 +128,7 @@ def _traces(panel: Panel, place: int) -> list[Any]:
     return traces
 
 
-def _line(line: Line, log: bool, several: bool) -> list[Any]:
+def _line(line: Line, y: Axis, several: bool) -> list[Any]:
     colour = _GREY if line.reference else COLOURS[line.colour % len(COLOURS)]
     name = inert(line.name)
     # A line alone needs nothing to be told apart by.
@@ -127,8 +141,9 @@ def _line(line: Line, log: bool, several: bool) -> list[Any]:
         mode="lines+markers" if line.marks else "lines",
         line={"color": colour, "width": 1 if line.reference else 2, "dash": dash},
         legendgroup=name,
+        **_hover(line, y.unit),
     )
-    ends = band(line, log)
+    ends = band(line, y.log)
     if ends is None:
         return [drawn]
     low, high = ends
@@ -147,7 +162,19 @@ def _line(line: Line, log: bool, several: bool) -> list[Any]:
     return [shade] if line.shade else [shade, drawn]
 
 
-def _bars(bars: Bars) -> Any:
+def _hover(series: Line | Bars, unit: Unit) -> dict[str, Any]:
+    """What is shown beside the pointer, as tables show it: the value and its interval."""
+    low, high = (series.y if end is None else end for end in (series.low, series.high))
+    cells = [number(*values, unit) for values in zip(series.y, low, high, strict=True)]
+    texts = [
+        f"{cell.text} ({cell.interval})" if cell.interval else cell.text
+        for cell in cells
+    ]
+    template = "%{fullData.name}: %{hovertext}<extra></extra>"
+    return {"hovertext": texts, "hovertemplate": template}
+
+
+def _bars(bars: Bars, unit: Unit) -> Any:
     error = None
     if bars.low is not None and bars.high is not None:
         error = {
@@ -164,6 +191,7 @@ def _bars(bars: Bars) -> Any:
         error_y=error,
         name=inert(bars.name),
         marker={"color": COLOURS[bars.colour % len(COLOURS)]},
+        **_hover(bars, unit),
     )
 
 

@@ -90,8 +90,9 @@ def _column(series: Line | Bars, unit: Unit, panel: Panel) -> _Column:
         for point in points
     ]
     if isinstance(series, Line) and series.shade:
-        ends = zip(values, low[points].tolist(), strict=True)
-        values = [Cell(value.interval, least) for value, least in ends]
+        show = SHOW[panel.y.unit]
+        ends = zip(low[points].tolist(), high[points].tolist(), strict=True)
+        values = [Cell(f"{show(least)} to {show(most)}", least) for least, most in ends]
     return _Column(series.name, at, tuple(values))
 
 

@@ -85,6 +85,15 @@ def test_the_picker_shows_another_crash_by_keyboard(page):
     assert page.logged == []
 
 
+def test_the_pointer_shows_values_of_every_panel(page):
+    chart = page.locator("#picked-timeline")
+    chart.locator(".nsewdrag").first.hover()
+    shown = chart.locator(".hoverlayer", has_text="accounts liquidated")
+    shown.wait_for(state="attached")
+    assert "price" in shown.text_content()
+    assert "unpaid so far" in shown.text_content()
+
+
 def test_tables_are_sorted_by_keyboard(page):
     table = page.locator("table", has_text="Values, USD a crash")
     heading = table.locator("thead th", has_text="paid by winners")

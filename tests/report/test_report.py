@@ -14,9 +14,11 @@ from adl_jax.config import Configuration, build
 from adl_jax.inert import shown
 from adl_jax.report import write_report
 from adl_jax.report.chart import money, plain, share
+from adl_jax.report.executive import executive
 from adl_jax.report.gather import ORDER, gather, leading
 from adl_jax.report.page import page
 from adl_jax.report.run_again import Watched, run_again
+from adl_jax.report.section import Run
 from adl_jax.report.values import table_of
 from adl_jax.report.what_if import DEPTHS, SCALES, stress
 from adl_jax.result import InputError
@@ -119,7 +121,8 @@ def test_each_chart_has_its_values_in_a_table(text, written):
         (money, 222.15, "222"),
         (money, 15_360.0, "15.4k"),
         (money, -1.634e6, "\u22121.63M"),
-        (money, 999_700.0, "1M"),
+        (money, 999_700.0, "1.00M"),
+        (money, 9_999.99, "10.0k"),
         (money, 1.06e9, "1.06B"),
         (share, 0.916, "91.6\u00a0%"),
         (share, 0.0, "0.0\u00a0%"),
@@ -300,6 +303,25 @@ def test_the_policy_looked_into_leaves_and_wastes_least(run, frame):
     )
     acting = worth.mean().drop("zero")
     assert leading(run, {}) == acting.idxmin()
+
+
+def test_a_run_in_which_nothing_happens_says_so(run, monkeypatch):
+    calm = lambda name, **_: {policy: np.zeros(SCENARIOS) for policy in run.policies}
+    monkeypatch.setattr(type(run), "column", lambda self, *given, **more: calm(*given))
+    # Not the one that never does anything.
+    assert leading(run, {}) == "all"
+    shown = Run(run, "all", {})
+    rows = [
+        {"policy": policy, "figure": figure, "value": 0.0, "low": 0.0, "high": 0.01}
+        for policy in run.policies
+        for figure in (
+            *("probability_of_adl", "probability_of_fund_depletion"),
+            *("unpaid_mean_usd", "reported_failures"),
+        )
+    ]
+    says = executive(shown, pd.DataFrame(rows), None).says
+    assert "No debt stays unpaid in any crash, under any policy." in says
+    assert says[-1].startswith("How sure: what happens in fewer than one crash of 53 ")
 
 
 def test_another_format_is_refused(run):
