@@ -107,6 +107,8 @@ def print_decision(console: Console, decision: LiveDecision) -> None:
     if shown_lines:
         count = f"{len(shown_lines)} of {len(decision.lines):,}"
         _print(console, _closes(count, shown_lines))
+    if len(shown_lines) < len(decision.lines):
+        console.print("All of them: --out decision.csv", highlight=False)
     console.print(f"\naudit sha256 {decision.audit['sha256']}", highlight=False)
 
 
