@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import adl_jax
@@ -14,6 +15,7 @@ from adl_jax.monte_carlo import Results
 from adl_jax.monte_carlo.rows import COLUMNS
 from adl_jax.monte_carlo.store import as_table
 from adl_jax.severity import Fixed, ProjectedGradient, severities
+from adl_jax.train import Trained
 from adl_jax.vector import vector_policies
 from adl_jax.venue import flat_margin, venues
 from tests.conftest import make_rounds
@@ -50,7 +52,9 @@ def test_rounds_and_trajectories_say_what_was_owed_and_how_it_ended():
     assert "Record(2 rounds, 1 with a deficit" in repr(run.records)
     rounds = adl_jax.Rounds([10.0], [9.0], [4.0], [0], [1])
     over = adl_jax.replay(rounds, adl_jax.Hindsight(Policy(Fixed(0), Queue())))
-    assert "float64, a budget was above what the winners' capacities allow" in repr(over)
+    assert "float64, a budget was above what the winners' capacities allow" in repr(
+        over
+    )
 
 
 def test_a_simulated_trajectory_says_what_stayed_unpaid():
@@ -113,6 +117,16 @@ def test_every_part_is_a_line_and_has_shapes_where_there_are_no_numbers(make):
         lambda arrays: said.append(repr(eqx.combine(arrays, static))), arrays
     )
     assert said[0].startswith(type(part).__name__)
+
+
+def test_a_training_says_what_it_reached():
+    policy = Policy(Fixed(0.25), Queue())
+    curve = pd.DataFrame({"step": range(40)})
+    validations = pd.DataFrame({"step": [0, 20, 40], "mean": [3.0, 1.5, 2.0]})
+    assert repr(Trained(policy, policy, curve, validations, {})) == (
+        "Trained(Policy(severity=Fixed(severity=0.25), allocation=Queue()), 40 steps, "
+        "validation 3 before and 1.5 at best)"
+    )
 
 
 def results(names):

@@ -16,6 +16,7 @@ import pandas as pd
 
 from adl_jax._types import Key
 from adl_jax.adl_round import information_of
+from adl_jax.brief import count
 from adl_jax.fingerprint import fingerprint
 from adl_jax.messages import Information
 from adl_jax.policy import AbstractPolicy
@@ -68,6 +69,14 @@ class Trained(NamedTuple):
     curve: pd.DataFrame
     validations: pd.DataFrame
     record: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """The policy, the steps, and what the validation was and is."""
+        mean = self.validations["mean"]
+        return (
+            f"Trained({self.policy!r}, {count(len(self.curve), 'step')}, validation "
+            f"{mean.iloc[0]:.4g} before and {mean.min():.4g} at best)"
+        )
 
 
 def train(
