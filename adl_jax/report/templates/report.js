@@ -47,7 +47,7 @@
   const fill = (place, { title, rows }) => {
     const table = place.querySelector("table");
     place.querySelector("summary").textContent = title;
-    table.caption.textContent = title;
+    table.caption.firstElementChild.textContent = title;
     for (const heading of table.tHead.rows[0].cells) heading.setAttribute("aria-sort", "none");
     rows.forEach((row, place) => row.forEach((cell, column) => {
       const shown = table.tBodies[0].rows[place].cells[column];
