@@ -1,6 +1,7 @@
 """The account book as arrays: a position table sorted by account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -90,6 +91,74 @@ class Book(eqx.Module):
                 )
         _check_table(self)
 
+    @classmethod
+    def from_table(cls, table: Any, *, markets: Sequence[Any] | None = None) -> "Book":
+        """Makes a book of one table of positions, in any order and with any names.
+
+        For a venue's own export, with margins, depth and a fund, there is
+        `adl_jax.read_book`, which checks every cell.
+
+        **Arguments:**
+
+        - `table`: a row a position: a frame of pandas or polars, an Arrow table, or a
+            mapping of columns. `account` and `market`: names or numbers; `size`,
+            `entry_price`: as in `Book`; `collateral`: the account's, the same in each of
+            its rows.
+        - `markets`: names of the markets in the order of `Market`; ascending if not
+            given.
+
+        **Returns:** a `Book`. Accounts are numbered in ascending order of their names.
+
+        **Raises:** `InputError` naming the column or the row, the value and the fix.
+
+        **Example:**
+
+        ```python
+        >>> import adl_jax
+        >>> rows = {
+        ...     "account": ["bea", "al", "bea"], "market": ["BTC", "BTC", "ETH"],
+        ...     "size": [1.0, -1.0, 8.0], "entry_price": [90.0, 95.0, 3.0],
+        ...     "collateral": [20.0, 50.0, 20.0],
+        ... }
+        >>> book = adl_jax.Book.from_table(rows)
+        >>> print(book.account, book.market, book.collateral)
+        [0 1 1] [0 0 1] [50. 20.]
+
+        ```
+        """
+        columns = {name: _column(table, name) for name in _COLUMNS}
+        held, account = np.unique(columns["account"], return_inverse=True)
+        known = np.unique(columns["market"] if markets is None else list(markets))
+        market = np.searchsorted(known, columns["market"]).clip(max=len(known) - 1)
+        row = _first(known[market] != columns["market"])
+        if row is not None:
+            raise InputError(
+                f"row {row}: market {columns['market'][row]!s} is not one of `markets`: "
+                "add it"
+            )
+        if markets is not None:
+            market = np.argsort(list(markets))[market]
+        posted = columns["collateral"]
+        collateral = np.zeros(len(held), posted.dtype)
+        collateral[account] = posted
+        # What is no number is refused by name below.
+        row = _first((collateral[account] != posted) & (posted == posted))
+        if row is not None:
+            raise InputError(
+                f"row {row}: account {columns['account'][row]!s} has collateral "
+                f"{posted[row]}, and {collateral[account[row]]} in another "
+                "row: give the account's in each"
+            )
+        order = np.lexsort((market, account))
+        return cls(
+            account=account[order],
+            market=market[order],
+            size=columns["size"][order],
+            entry_price=columns["entry_price"][order],
+            collateral=collateral,
+            one_position_each=len(held) == len(order),
+        )
+
     def __repr__(self) -> str:
         """Sizes, open interest at entry prices, collateral and dtype."""
         return brief(self, self.size, 1, self._said)
@@ -164,6 +233,24 @@ class Book(eqx.Module):
     def solvency(self, mark: PerMarket) -> Array:
         """Solv = sum of equity (2); its negative part is the shortfall (3). USD."""
         return self.equity(mark).sum()
+
+
+_COLUMNS = ("account", "market", "size", "entry_price", "collateral")
+
+
+def _column(table: Any, name: str) -> np.ndarray:
+    try:
+        column = table[name]
+    except Exception as error:
+        # Each kind of table has an error of its own for this.
+        raise InputError(
+            f"the table of positions has no column {name!r}: give {', '.join(_COLUMNS)}"
+        ) from error
+    return np.asarray(column)
+
+
+def _first(wrong: np.ndarray) -> int | None:
+    return int(wrong.argmax()) if wrong.any() else None
 
 
 def _check_shapes(book: Book) -> None:

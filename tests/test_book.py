@@ -5,6 +5,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -214,3 +216,44 @@ def test_owners_add_up_their_accounts():
     alone = dataclasses.replace(book, owner=None)
     with pytest.raises(InputError, match=r"Book.owner is not given"):
         alone.by_owner(book.collateral, 2)
+
+
+ROWS = {
+    "account": ["x", "a", "m", "a"],
+    "market": ["ETH", "BTC", "BTC", "ETH"],
+    "size": [4.0, -1.0, 1.0, -4.0],
+    "entry_price": [3.0, 95.0, 90.0, 3.5],
+    "collateral": [10.0, 50.0, 20.0, 50.0],
+}
+
+
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame, pa.table])
+def test_a_table_of_positions_is_a_book_in_any_order(kind):
+    book = Book.from_table(kind(ROWS))
+    np.testing.assert_array_equal(book.account, [0, 0, 1, 2])
+    np.testing.assert_array_equal(book.market, [0, 1, 0, 1])
+    np.testing.assert_array_equal(book.size, [-1, -4, 1, 4])
+    np.testing.assert_array_equal(book.entry_price, [95, 3.5, 90, 3])
+    np.testing.assert_array_equal(book.collateral, [50, 20, 10])
+    assert not book.one_position_each
+    turned = Book.from_table(kind(ROWS), markets=["SOL", "ETH", "BTC"])
+    np.testing.assert_array_equal(turned.market, [1, 2, 2, 1])
+    np.testing.assert_array_equal(turned.size, [-4, -1, 1, 4])
+    assert Book.from_table(pd.DataFrame(ROWS).iloc[:3]).one_position_each
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": None}, "no column 'size'"),
+        ({"collateral": [10.0, 50.0, 20.0, 51.0]}, "account a has collateral"),
+        ({"collateral": [np.nan, 50.0, 20.0, 50.0]}, "collateral.* is nan"),
+        ({"market": ["ETH", "BTC", "BTC", "DOGE"]}, "row 3: market DOGE"),
+        ({"entry_price": [3.0, -95.0, 90.0, 3.5]}, "entry_price"),
+        ({"account": ["x", "a", "m", "x"], "collateral": [9.0] * 4}, "net them"),
+    ],
+)
+def test_a_table_that_is_no_book_is_refused(change, message):
+    rows = {name: row for name, row in (ROWS | change).items() if row is not None}
+    with pytest.raises(ValueError, match=message):
+        Book.from_table(rows, markets=["BTC", "ETH"])

@@ -55,7 +55,7 @@ def summarise_book(snapshot: Snapshot) -> Summary:
         )
     )
     under, insolvent = equity < maintenance, equity < 0
-    owed = float(-equity[insolvent].sum())
+    owed = float(np.maximum(-equity, 0).sum())
     fund = float(snapshot.fund.sum())
     some = (notional > 0) & (equity > 0)
     leverage = notional[some] / equity[some]
