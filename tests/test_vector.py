@@ -14,6 +14,7 @@ from adl_jax import Information, Policy, ProRata
 from adl_jax.evaluate.descent_bounds import fraction_descent_bound
 from adl_jax.evaluate.loss import surrogate
 from adl_jax.severity import Fixed, LastValue, Rate, RunningMean
+from adl_jax.testing import leaks
 from adl_jax.vector import (
     Entropic,
     Euclidean,
@@ -27,14 +28,6 @@ from adl_jax.vector import (
     vector_policies,
 )
 from tests.conftest import make_rounds, round_fields
-from tests.test_leaks import (
-    PER_ROUND,
-    SEEN_NOW,
-    assert_same_until,
-    decisions,
-    fields_of,
-    perturbed,
-)
 
 
 GEOMETRIES = {"euclidean": Euclidean, "entropic": Entropic}
@@ -452,16 +445,9 @@ def test_a_market_does_not_feel_another():
     )
 
 
-@pytest.mark.parametrize("column", PER_ROUND)
+@pytest.mark.parametrize("column", leaks.COLUMNS)
 def test_markets_do_not_see_what_they_may_not(column):
-    policy = market_policy(np.arange(7) % 3)
-    in_commitment, in_haircuts = SEEN_NOW[policy.information]
-    fields = fields_of()
-    before = decisions(fields, policy)
-    for start in (1, 4):
-        after = decisions(perturbed(fields, column, start), policy)
-        assert_same_until(before[0], after[0], start + (column not in in_commitment))
-        assert_same_until(before[1], after[1], start + (column not in in_haircuts))
+    leaks.check_unseen(market_policy(np.arange(7) % 3), column)
 
 
 def test_markets_agree_alone_and_mapped():
