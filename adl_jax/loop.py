@@ -106,7 +106,7 @@ def simulate(
     shocks: Shocks,
     *,
     keep_haircuts: bool = True,
-    remember: Remember = "all",
+    remember: Remember = "rounds",
 ) -> Trajectory:
     r"""Runs a policy on a venue that reacts (the closed loop of section 4).
 
@@ -125,7 +125,8 @@ def simulate(
     - `policy`: an `AbstractPolicy`.
     - `shocks`: one path, a `Shocks`.
     - `keep_haircuts`: whether records hold arrays over accounts, `(rounds, accounts)`.
-    - `remember`: what a reverse pass keeps, `adl_jax.remember.Remember`.
+    - `remember`: what a reverse pass keeps, `adl_jax.remember.Remember`. Without a
+        derivative it changes nothing.
 
     **Returns:** a `Trajectory`: records, whose `venue` is a `VenueRecord`; the policy's
     final state; the status; and the final `ledger`, whose `debt` is what stayed unpaid.

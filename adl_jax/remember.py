@@ -11,12 +11,11 @@ import jax.numpy as jnp
 Remember: TypeAlias = Literal["all", "rounds", "blocks"]
 """What is kept for a derivative in reverse.
 
-- `"all"`: everything that rounds compute, so that memory grows with the rounds. Without a
-    derivative it costs nothing; with one it was the slowest on a CPU for many rounds
-    (benchmarks/gradient.py).
+- `"all"`: everything that rounds compute, so that memory grows with the rounds. It was
+    the slowest on a CPU for many rounds (benchmarks/gradient.py).
 - `"rounds"`: the state before each round; what happens in it is computed again. One more
     forward pass.
-- `"blocks"`: the state before each block of some sqrt(rounds) / 2 rounds, and all of the
+- `"blocks"`: the state before each block of some sqrt(rounds) / 4 rounds, and all of the
     block that is being differentiated. One more forward pass too, and memory grows with
     the square root of the rounds.
 """
@@ -37,7 +36,7 @@ def scan(
     if remember == "all":
         return jax.lax.scan(body, start, inputs)
     rounds = jax.tree.leaves(inputs)[0].shape[0]
-    block = 1 if remember == "rounds" else max(isqrt(rounds) // 2, 1)
+    block = 1 if remember == "rounds" else min(max(isqrt(rounds) // 4, 2), rounds)
     # Inside of a scan nothing can merge the second computation with the first.
     if block == 1:
         return jax.lax.scan(jax.checkpoint(body, prevent_cse=False), start, inputs)

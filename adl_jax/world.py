@@ -119,6 +119,9 @@ class Past(AbstractWorld[None, Any, Outcome]):
         return None, zeros(like)
 
 
+_PLACES = ("account", "market", "owner")
+
+
 class Struck(NamedTuple):
     """A venue after the shock."""
 
@@ -155,6 +158,12 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
         """Moves the marks; a round is quiet when nobody is under margin and no debt is
         open.
         """
+        # Who has which position never changes. Taken from here and not from the state, a
+        # reverse pass keeps it once and not for every round.
+        names = [one for one in _PLACES if getattr(self.book, one) is not None]
+        places = lambda book: [getattr(book, one) for one in names]
+        book = eqx.tree_at(places, state.book, places(self.book))
+        state = dataclasses.replace(state, book=book)
         ledger = strike(state, self.market, self.venue, now)
         if self.venue.pool is not None:
             ledger = relieve_pool(ledger, self.market, self.venue, now)
