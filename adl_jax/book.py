@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Shaped
 
@@ -126,28 +127,30 @@ class Book(eqx.Module):
 
         ```
         """
-        columns = {name: _column(table, name) for name in _COLUMNS}
+        columns = _columns_of(table)
         held, account = np.unique(columns["account"], return_inverse=True)
-        known = np.unique(columns["market"] if markets is None else list(markets))
-        market = np.searchsorted(known, columns["market"]).clip(max=len(known) - 1)
-        row = _first(known[market] != columns["market"])
+        named = columns["market"] if markets is None else np.asarray(list(markets))
+        known, place = np.unique(named, return_index=True)
+        if markets is not None and len(known) != len(named):
+            raise InputError("`markets` has a name twice: give each once")
+        row = _first(~np.isin(columns["market"], known))
         if row is not None:
             raise InputError(
                 f"row {row}: market {columns['market'][row]!s} is not one of `markets`: "
                 "add it"
             )
+        market = np.searchsorted(known, columns["market"])
         if markets is not None:
-            market = np.argsort(list(markets))[market]
+            market = place[market]
         posted = columns["collateral"]
         collateral = np.zeros(len(held), posted.dtype)
         collateral[account] = posted
-        # What is no number is refused by name below.
-        row = _first((collateral[account] != posted) & (posted == posted))
+        row = _first(collateral[account] != posted)
         if row is not None:
             raise InputError(
                 f"row {row}: account {columns['account'][row]!s} has collateral "
-                f"{posted[row]}, and {collateral[account[row]]} in another "
-                "row: give the account's in each"
+                f"{posted[row]}, and {collateral[account[row]]} in another row: give the "
+                "account's in each"
             )
         order = np.lexsort((market, account))
         return cls(
@@ -235,18 +238,34 @@ class Book(eqx.Module):
         return self.equity(mark).sum()
 
 
-_COLUMNS = ("account", "market", "size", "entry_price", "collateral")
+_NAMES = ("account", "market")
+_NUMBERS = ("size", "entry_price", "collateral")
 
 
-def _column(table: Any, name: str) -> np.ndarray:
-    try:
-        column = table[name]
-    except Exception as error:
-        # Each kind of table has an error of its own for this.
-        raise InputError(
-            f"the table of positions has no column {name!r}: give {', '.join(_COLUMNS)}"
-        ) from error
-    return np.asarray(column)
+def _columns_of(table: Any) -> dict[str, np.ndarray]:
+    """The columns of a table of positions, complete and of one length."""
+    columns: dict[str, np.ndarray] = {}
+    for name in (*_NAMES, *_NUMBERS):
+        try:
+            column = np.asarray(table[name])
+        except Exception as error:
+            # Each kind of table has an error of its own for this.
+            raise InputError(
+                f"the table of positions has no column {name!r}: give "
+                f"{', '.join((*_NAMES, *_NUMBERS))}"
+            ) from error
+        if name in _NUMBERS and not np.issubdtype(column.dtype, np.number):
+            raise InputError(f"column {name!r} is {column.dtype}: give numbers")
+        # A number that is not finite, or a name that is not there.
+        wrong = ~np.isfinite(column) if name in _NUMBERS else pd.isna(column)
+        row = _first(wrong)
+        if row is not None:
+            raise InputError(f"row {row}: {name} is {column[row]}: give its value")
+        columns[name] = column
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"columns have different lengths, {lengths}: give a row each")
+    return columns
 
 
 def _first(wrong: np.ndarray) -> int | None:

@@ -6,10 +6,11 @@ import re
 _LONGEST = 60
 # What makes a spreadsheet read a cell as a formula, some of it full width, and our mark.
 _FORMULA = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20'"
-# Where a cell starts: some countries' spreadsheets take a semicolon for the end of one.
-_START = r"(?:\A|(?<=[;\t]))"
-_COMPUTED = re.compile(f"{_START}(?=[{_FORMULA}])")
-_MARKED = re.compile(f"{_START}'(?=[{_FORMULA}])")
+# Where a cell starts: some countries' spreadsheets take a semicolon for the end of one,
+# and then a quote inside of a cell does not hide the end of a line.
+_START = r"(?:\A|(?<=[;\t\r\n]))"
+_COMPUTED = re.compile(f"{_START}(?= *[{_FORMULA}])")
+_MARKED = re.compile(f"{_START}'(?= *[{_FORMULA}])")
 
 
 def shown(text: str, most: int = _LONGEST) -> str:

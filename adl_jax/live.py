@@ -448,7 +448,7 @@ def _audit(
         "deficit_given": deficit,
         "dtype": str(dtype),
         "versions": {name: version(name) for name in ("adl-jax", "jax", "jaxlib")}
-        | plugin_versions(),
+        | plugin_versions(policy, rules),
     }
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**inputs, "sha256": hashlib.sha256(text.encode()).hexdigest()}

@@ -1,5 +1,6 @@
 """Names of what can be chosen: what is built in, and what installed plug-ins add."""
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,14 +114,6 @@ class Registry(Mapping[str, Callable[..., T]], Generic[T]):
             for one in ones
         ]
 
-    def used(self) -> dict[str, str]:
-        """Distributions of the plug-ins that were looked up, with their versions."""
-        return {
-            _distribution(one): _version(one)
-            for name in self._loaded
-            for one in self._added()[name]
-        }
-
     def _added(self) -> dict[str, list[EntryPoint]]:
         if self._group is None:
             return {}
@@ -152,7 +145,7 @@ class Registry(Mapping[str, Callable[..., T]], Generic[T]):
         try:
             constructor = one.load()
             self._check(constructor)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             why = f"{type(error).__name__}: {shown(str(error), 300)}"
             fix = f"repair it, or pip uninstall {_distribution(one)}"
             raise _refusal(self._kind, one, why, fix) from error
@@ -181,12 +174,35 @@ def installed_plugins() -> list[Plugin]:
     return found + lost
 
 
-def plugin_versions() -> dict[str, str]:
-    """Distributions whose plug-ins this process has looked up, with their versions."""
-    used: dict[str, str] = {}
-    for registry in _OPEN.values():
-        used |= registry.used()
+def plugin_versions(*parts: Any) -> dict[str, str]:
+    """Distributions with plug-ins whose classes or functions the parts are made of.
+
+    Numbers alone, such as those of a preset that fills in a class of ours, are in the
+    part itself.
+    """
+    packages = {module.partition(".")[0] for part in parts for module in _modules(part)}
+    used = {
+        _distribution(one): _version(one)
+        for group in _OPEN
+        for one in _declared(group)
+        if one.module.partition(".")[0] in packages
+    }
     return dict(sorted(used.items()))
+
+
+def _modules(part: Any) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        part = tuple(part.values())
+    if isinstance(part, list | tuple):
+        for one in part:
+            yield from _modules(one)
+    elif dataclasses.is_dataclass(part):
+        for kind in type(part).__mro__:
+            yield kind.__module__
+        for field in dataclasses.fields(part):
+            yield from _modules(getattr(part, field.name))
+    elif callable(part):
+        yield getattr(part, "__module__", None) or type(part).__module__
 
 
 _OPEN: dict[str, Registry[Any]] = {}

@@ -247,7 +247,12 @@ def test_a_table_of_positions_is_a_book_in_any_order(kind):
     [
         ({"size": None}, "no column 'size'"),
         ({"collateral": [10.0, 50.0, 20.0, 51.0]}, "account a has collateral"),
-        ({"collateral": [np.nan, 50.0, 20.0, 50.0]}, "collateral.* is nan"),
+        ({"collateral": [10.0, np.nan, 20.0, 50.0]}, "row 1: collateral is nan"),
+        ({"account": [1.0, np.nan, 2.0, 3.0]}, "row 1: account is nan"),
+        ({"account": ["x", "a", None, "a"]}, "row 2: account is None"),
+        ({"size": ["4", "-1", "1", "-4"]}, "column 'size' is .*: give numbers"),
+        ({"size": [np.inf, -1.0, 1.0, -4.0]}, "row 0: size is inf"),
+        ({"size": [4.0]}, "different lengths"),
         ({"market": ["ETH", "BTC", "BTC", "DOGE"]}, "row 3: market DOGE"),
         ({"entry_price": [3.0, -95.0, 90.0, 3.5]}, "entry_price"),
         ({"account": ["x", "a", "m", "x"], "collateral": [9.0] * 4}, "net them"),
@@ -257,3 +262,12 @@ def test_a_table_that_is_no_book_is_refused(change, message):
     rows = {name: row for name, row in (ROWS | change).items() if row is not None}
     with pytest.raises(ValueError, match=message):
         Book.from_table(rows, markets=["BTC", "ETH"])
+
+
+@pytest.mark.parametrize(
+    ("markets", "message"),
+    [(["BTC", "ETH", "BTC"], "twice"), ([], "row 0: market ETH")],
+)
+def test_markets_are_named_once_each(markets, message):
+    with pytest.raises(InputError, match=message):
+        Book.from_table(ROWS, markets=markets)

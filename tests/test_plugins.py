@@ -61,6 +61,10 @@ def storm():
     return "scenarios = 7"
 
 
+def leaves():
+    raise SystemExit("no licence")
+
+
 needs_more = lambda share: Part(share)
 number = 3
 """
@@ -72,6 +76,7 @@ lost = their_parts:Missing
 gone = no_such_module_anywhere:Part
 wrong = their_parts:storm
 plain = their_parts:number
+exits = their_parts:leaves
 more = their_parts:needs_more
 
 [adl_jax.allocations]
@@ -118,9 +123,11 @@ def test_a_plug_in_is_known_by_name_and_imported_when_it_is_looked_up(site):
     assert "part" in severities
     assert list(severities)[len(severities.built_in)] == "part"
     assert "part" not in severities.built_in
-    assert plugin_versions() == {}
     assert severities["part"]().share == 0.5
-    assert plugin_versions() == {"their-parts": "1.2"}
+    # Of what is in use, whatever else was looked up before.
+    theirs, ours = policy_named("part/queue"), policy_named("full/queue")
+    assert plugin_versions({"a": theirs, "b": ours}) == {"their-parts": "1.2"}
+    assert plugin_versions(ours, {"a": ours}) == {}
     assert type(policy_named("part/queue").severity).__name__ == "Part"
     with pytest.raises(KeyError, match=r"no severity named 'parts'.*zero, .*, part, "):
         severities["parts"]
@@ -133,6 +140,7 @@ def test_a_plug_in_is_known_by_name_and_imported_when_it_is_looked_up(site):
         ("gone", "ModuleNotFoundError: No module named 'no_such_module_anywhere'"),
         ("wrong", "TypeError: it made str, no AbstractSeverity"),
         ("plain", "TypeError: it is int, no class or function"),
+        ("exits", "SystemExit: no licence"),
         ("more", "TypeError: .*missing 1 required positional argument: 'share'"),
     ],
 )
@@ -169,7 +177,7 @@ def test_every_entry_point_is_listed_with_its_state(site):
     found = {plugin.name: plugin for plugin in installed_plugins()}
     assert set(found) == {
         *("part", "zero", "lost", "gone", "wrong", "plain", "more"),
-        *("broken", "no_fund", "storm", "typo"),
+        *("exits", "broken", "no_fund", "storm", "typo"),
     }
     assert {name for name, one in found.items() if not one.problem} == {"part", "storm"}
     assert "there is no group adl_jax.severity; fix: use " in found["typo"].problem
@@ -225,7 +233,7 @@ def test_a_plug_ins_own_numbers_can_be_set(site):
         ("{ share = true }", "must be a number"),
         (
             "{ share = 2.0 }",
-            "'part' refuses them: share is outside .0, 1.; fix: change",
+            "'part' refuses them: ValueError: share is outside .0, 1.; fix: change",
         ),
     ],
 )

@@ -94,8 +94,9 @@ def _checked(name: str | None, registry: Registry, given: dict[str, Any]) -> Num
     if name is not None and name not in registry.built_in:
         try:
             registry[name](**numbers)
-        except ValueError as error:
-            problem = f"{name!r} refuses them: {shown(str(error), 300)}"
+        except Exception as error:
+            why = shown(f"{type(error).__name__}: {error}", 300)
+            problem = f"{name!r} refuses them: {why}"
             raise faults([Fault((), problem, "change them")]) from error
     return numbers
 

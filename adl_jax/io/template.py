@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from adl_jax.inert import shown
 from adl_jax.io.read import book_from_tables
 from adl_jax.io.schema import TABLES
 from adl_jax.io.snapshot import Snapshot
 from adl_jax.io.write import write_book
+from adl_jax.result import InputError
 from adl_jax.tables import written_whole
 
 
@@ -96,11 +98,17 @@ def write_template(folder: Path | str) -> list[Path]:
     **Raises:** `InputError` where the folder has one of the files already.
     """
     folder = Path(folder)
-    paths = write_book(example(), folder)
     texts = {
         "README.txt": _README.format(folder=folder) + _tables(),
         "crash.toml": _CRASH.format(folder=_quoted(str(folder))),
     }
+    for name in texts:
+        if (folder / name).exists():
+            raise InputError(
+                f"{shown(str(folder / name), 300)}: is there already; fix: choose "
+                "another folder"
+            )
+    paths = write_book(example(), folder)
     for name, text in texts.items():
         with written_whole(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -134,10 +134,9 @@ class Results:
         from adl_jax.monte_carlo.summary import summarise
 
         summary = summarise(self)
-        summary["policy"] = summary["policy"].astype(str).map(shown)
-        table = summary.pivot_table(
-            index="figure", columns="policy", values="value", sort=False, dropna=False
-        )
+        table = summary.pivot(index="figure", columns="policy", values="value")
+        table = table.loc[summary["figure"].unique(), list(self.policies)]
+        table.columns = [shown(name) for name in self.policies]
         text = table.to_html(escape=True, float_format=lambda value: f"{value:,.4g}")
         return f"<p>{escape(repr(self))}</p>{text}"
 

@@ -223,7 +223,8 @@ def _identity(
         "tilted": jax.eval_shape(scenario.sample, key)[2].log_weight is not None,
         "configuration": None if configuration is None else dict(configuration),
         "dtype": str(scenario.market.mark.dtype),
-        "versions": {name: version(name) for name in VERSIONS} | plugin_versions(),
+        "versions": {name: version(name) for name in VERSIONS}
+        | plugin_versions(scenario, policies),
         "python": platform.python_version(),
         "device": jax.devices()[0].device_kind,
         "backend": jax.default_backend(),

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import itertools
+import re
 
 import numpy as np
 import pytest
@@ -80,6 +82,24 @@ def test_names_are_shown_inert(name):
     assert len(shown(name)) < 300
     assert uncell(cell(name)) == name
     assert not cell(name).startswith(tuple("=+-@\t\r"))
+
+
+def test_every_short_text_comes_back_and_starts_no_formula():
+    # Where a spreadsheet may take a cell to start, and what starts a formula there.
+    starts = re.compile(r"(?:\A|(?<=[;\t\r\n])) *[=@]")
+    for length in range(6):
+        for letters in itertools.product("';=\n a", repeat=length):
+            text = "".join(letters)
+            assert uncell(cell(text)) == text
+            assert not starts.search(cell(text))
+
+
+@pytest.mark.parametrize("there", ["README.txt", "crash.toml"])
+def test_a_template_overwrites_none_of_its_files(tmp_path, there):
+    (tmp_path / there).write_text("mine")
+    with pytest.raises(InputError, match=f"{there}: is there already"):
+        write_template(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [there]
 
 
 def test_a_fund_of_each_market_and_several_tiers_come_back(tmp_path):
