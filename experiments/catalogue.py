@@ -84,6 +84,7 @@ OURS = (
         ("experiments/propositions.py",),
         "every checkable claim of both papers on 100,000 instances",
         ("propositions.csv", "propositions.json", "regret_growth.png"),
+        seconds=172,
         quick=("--instances", "5000"),
     ),
     Experiment(
@@ -108,6 +109,7 @@ OURS = (
         ("experiments/closed_loop.py",),
         "who pays, in the closed loop and on the frozen path",
         ("closed_loop.csv", "closed_loop.json"),
+        seconds=40,
         quick=("--scenarios", "8"),
     ),
     Experiment(
@@ -115,6 +117,7 @@ OURS = (
         ("experiments/venues.py",),
         "one crash under every venue's rules",
         ("venues.csv", "venues.json"),
+        seconds=111,
         quick=("--scenarios", "8"),
     ),
     Experiment(
@@ -123,6 +126,7 @@ OURS = (
         "the frozen learned policies, evaluated again",
         ("learned.csv",),
         Tables.needed,
+        320,
         quick=None,
     ),
 )

@@ -199,7 +199,7 @@ def test_doctor_lists_plug_ins(site, monkeypatch):
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0
     lines = [line for line in done.stdout.splitlines() if line.startswith("plug-in")]
-    assert len(lines) == 11
+    assert len(lines) == 12
     assert f"{'plug-in':24} part in adl_jax.severities, their-parts 1.2: works" in lines
     found = json.loads(CliRunner().invoke(app, ["doctor", "--format", "json"]).stdout)
     assert found["healthy"]
