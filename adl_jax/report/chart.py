@@ -37,14 +37,22 @@ class Line(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """A value for each label, with an interval where `low` and `high` are given."""
+    """A value for each label, with an interval where `low` and `high` are given.
+
+    **Fields:** `labels`: names, or numbers of the x axis; a name of digits is a name.
+    """
 
     name: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | tuple[int, ...]
     y: np.ndarray
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     colour: int = 0
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the labels are numbers."""
+        return all(isinstance(label, int) for label in self.labels)
 
 
 class Heat(NamedTuple):
@@ -139,7 +147,8 @@ def plain(value: float) -> str:
     """A number with three digits, or all before the point."""
     if not math.isfinite(value):
         return "-"
-    return _signed(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
+    rounded = f"{value:.3g}"
+    return _signed(f"{value:,.0f}" if abs(float(rounded)) >= 1000 else rounded)
 
 
 def _signed(number: str) -> str:

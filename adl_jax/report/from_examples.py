@@ -91,7 +91,7 @@ def haircuts(run: Run, examples: Examples) -> Section:
             group = np.searchsorted(edges, values, side="right")
             add = lambda amounts, group=group: np.bincount(group, amounts, _GROUPS)
             lost = add(paid) / np.maximum(add(profit), np.finfo(float).tiny)
-            labels = tuple(str(place + 1) for place in range(_GROUPS))
+            labels = tuple(range(1, _GROUPS + 1))
             bars.append(Bars(policy, labels, lost, colour=run.colour(policy)))
             if policy == run.lead:
                 said.append(
@@ -227,9 +227,9 @@ def _rounds(
 ) -> Chart:
     of = lambda field: getattr(example, field)[place]
     rounds = np.arange(1, len(of("price")) + 1)
-    names = tuple(str(one) for one in rounds)
+    labels = tuple(rounds.tolist())
     line = lambda name, field, colour: Line(name, rounds, of(field), colour=colour)
-    bars = lambda name, field: Bars(name, names, of(field), colour=colour)
+    bars = lambda name, field: Bars(name, labels, of(field), colour=colour)
     says = (
         f"{label}, {named(policy)}: the book's price ends at {share(of('price')[-1])} of "
         f"its start; winners pay {money(of('executed').sum())} USD, and "

@@ -94,21 +94,15 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 def _labels(chart: Chart) -> dict[str, Any]:
     """Labels of bars and heat maps stand below them, all of them."""
-    labels = [
-        label
+    labelled = [
+        one
         for panel in chart.panels
         for one in panel.series
-        for label in (
-            one.labels
-            if isinstance(one, Bars)
-            else one.x
-            if isinstance(one, Heat)
-            else ()
-        )
+        if not isinstance(one, Line)
     ]
-    if not labels:
+    if not labelled:
         return {}
-    if all(label.isdigit() for label in labels):
+    if all(isinstance(one, Bars) and one.numbered for one in labelled):
         return {"nticks": 20}
     return {"type": "category", "tickformat": "", "autotickangles": [0, -45, -90]}
 
@@ -186,7 +180,7 @@ def _bars(bars: Bars, unit: Unit) -> Any:
             "width": 2,
         }
     return go.Bar(
-        x=[inert(label) for label in bars.labels],
+        x=[label if isinstance(label, int) else inert(label) for label in bars.labels],
         y=bars.y,
         error_y=error,
         name=inert(bars.name),

@@ -150,8 +150,8 @@ def _bars(axes: Axes, several: list[Bars], stacked: bool) -> None:
     if not several:
         return
     labels = several[0].labels
-    numbers = all(label.isdigit() for label in labels)
-    places = np.array(list(map(float, labels))) if numbers else np.arange(len(labels))
+    numbers = several[0].numbered
+    places = np.array(labels) if numbers else np.arange(len(labels))
     width = 0.8 if stacked else 0.8 / len(several)
     below = np.zeros(len(labels))
     for index, bars in enumerate(several):
@@ -171,7 +171,7 @@ def _bars(axes: Axes, several: list[Bars], stacked: bool) -> None:
         )
         below += bars.y if stacked else 0
     if len(labels) <= _MOST_LABELS or not numbers:
-        axes.set_xticks(places, list(map(inert, labels)))
+        axes.set_xticks(places, [inert(str(label)) for label in labels])
         axes.tick_params(axis="x", labelsize=8)
 
 

@@ -21,7 +21,8 @@ from adl_jax.report.chart import (
 from adl_jax.report.section import named
 
 
-# Of a line: enough to read it by, and few enough for a page of many charts.
+# Of a line, or of bars at numbers: enough to read it by, and few enough for a page of
+# many charts.
 _MOST_POINTS = 26
 
 
@@ -36,8 +37,8 @@ class _Column(NamedTuple):
 def table_of(chart: Chart) -> Table:
     """A row a place on the x axis, and a column a series; intervals stand below values.
 
-    Lines have at most 26 of their points, evenly spread. Where lines have points of
-    their own there is a row a point instead, with the line's name.
+    Lines, and bars at numbers, have at most 26 of their points, evenly spread. Where
+    lines have points of their own there is a row a point instead, with the line's name.
     """
     name, title = f"values_{chart.name}", f"Values: {chart.title}"
     first = chart.panels[0].series[0]
@@ -58,7 +59,8 @@ def table_of(chart: Chart) -> Table:
         for column in columns
         for cells in zip(column.at, column.values, strict=True)
     ]
-    headings = ("line", chart.x.title, chart.panels[0].y.title)
+    titles = {panel.y.title for panel in chart.panels}
+    headings = ("line", chart.x.title, titles.pop() if len(titles) == 1 else "value")
     return Table(name, title, headings, tuple(rows), folded=True)
 
 
@@ -71,16 +73,14 @@ def _of_heat(name: str, title: str, y: Axis, heat: Heat) -> Table:
 
 
 def _column(series: Line | Bars, unit: Unit, panel: Panel) -> _Column:
-    if isinstance(series, Bars):
-        at = tuple(
-            _cell(float(label), unit) if label.isdigit() else text(label)
-            for label in series.labels
-        )
-        points = np.arange(len(at))
+    if isinstance(series, Bars) and not series.numbered:
+        points = np.arange(len(series.labels))
+        at = tuple(text(str(label)) for label in series.labels)
     else:
-        last = len(series.x) - 1
+        places = series.labels if isinstance(series, Bars) else series.x
+        last = len(places) - 1
         points = np.unique(np.linspace(0, last, _MOST_POINTS).round().astype(int))
-        at = tuple(_cell(float(series.x[point]), unit) for point in points)
+        at = tuple(_cell(float(places[point]), unit) for point in points)
     nothing = np.full(len(series.y), np.nan)
     low, high = (
         nothing if ends is None else ends for ends in (series.low, series.high)

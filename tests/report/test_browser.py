@@ -6,6 +6,8 @@ import time
 import pytest
 
 from adl_jax.inert import shown
+from adl_jax.report.page import page as page_of
+from tests.report.hand_made import SHORT_AND_LONG, report_of
 from tests.report.run import FOLDER
 
 
@@ -83,6 +85,27 @@ def test_the_picker_shows_another_crash_by_keyboard(page):
     assert [float(cell.get_attribute("data-value")) for cell in cells] == drawn
     assert "zero" in page.locator("#timeline summary").text_content()
     assert page.logged == []
+
+
+def test_a_table_that_was_filled_again_is_as_it_was_written(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(page_of(report_of(SHORT_AND_LONG)), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-drawn=all]", state="attached")
+    page.locator("summary").click()
+    of = lambda column, name: [
+        cell.get_attribute(name)
+        for cell in page.locator(f"tbody tr > :nth-child({column})").all()
+    ]
+    # Names are no numbers; what is not known is sorted last, and has no digits.
+    assert of(1, "data-value") == of(1, "title") == [None] * 5
+    assert of(3, "title") == ["0.25", "1,000,000", "5", "", "7"]
+    page.locator("thead button", has_text="line").click()
+    assert page.locator("tbody th").all_text_contents() == ["long"] * 3 + ["short"] * 2
+    page.locator("thead button", has_text="value").click()
+    assert of(3, "data-value") == ["0.25", "5", "7", "1000000", "NaN"]
+    page.close()
 
 
 def test_the_pointer_shows_values_of_every_panel(page):

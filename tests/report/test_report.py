@@ -129,6 +129,9 @@ def test_each_chart_has_its_values_in_a_table(text, written):
         (share, 1e-5, "0.001\u00a0%"),
         (plain, 100_000.0, "100,000"),
         (plain, 0.27083, "0.271"),
+        (plain, 999.4, "999"),
+        (plain, 999.6, "1,000"),
+        (plain, -999.6, "\u22121,000"),
     ],
 )
 def test_numbers_have_three_digits(show, value, expected):

@@ -52,8 +52,10 @@
     rows.forEach((row, place) => row.forEach((cell, column) => {
       const shown = table.tBodies[0].rows[place].cells[column];
       shown.textContent = cell.text;
-      shown.dataset.value = cell.value;
-      shown.title = cell.value === null ? "" : Number(cell.value).toPrecision(6);
+      // Text is sorted by what it says.
+      if (typeof cell.value === "string") return;
+      shown.dataset.value = cell.value ?? NaN;
+      shown.title = cell.value?.toLocaleString("en", { maximumSignificantDigits: 6 }) ?? "";
     }));
   };
 
