@@ -141,7 +141,8 @@ def run_again(
         example = jax.device_get(_run(mesh, scenario.venue, policy, drawn))
         return jax.tree.map(lambda leaf: leaf[:count], example)
 
-    with ThreadPoolExecutor() as pool:
+    # Two, so that one is compiled while another runs; more would hold more books at once.
+    with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(policies, pool.map(act, policies.values()), strict=True))
 
 
