@@ -43,15 +43,17 @@ def settings(part: Any) -> str:
 def _settings(part: Any) -> str:
     if isinstance(part, eqx.Module):
         fields = [
-            f"{field.name}={_settings(getattr(part, field.name))}"
+            # A part that is printed from its own `__init__` has not all fields yet.
+            f"{field.name}={_settings(getattr(part, field.name, None))}"
             for field in dataclasses.fields(part)
         ]
         return f"{type(part).__name__}({', '.join(fields)})"
-    if isinstance(part, tuple):
-        return f"({', '.join(map(_settings, part))})"
+    if isinstance(part, tuple | list):
+        inside = ", ".join(map(_settings, part))
+        return f"({inside})" if isinstance(part, tuple) else f"[{inside}]"
     if isinstance(part, enum.Enum):
         return part.name
-    if np.ndim(part) == 0 and _is_concrete(part):
+    if _is_concrete(part) and part.ndim == 0:
         return f"{part:.6g}" if eqx.is_inexact_array(part) else str(part)
     if callable(part):
         return getattr(part, "__name__", type(part).__name__)
@@ -77,4 +79,8 @@ def named(names: Iterable[str]) -> str:
 
 
 def _is_concrete(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array | np.ndarray) and not isinstance(leaf, Tracer)
+    if isinstance(leaf, Tracer):
+        return False
+    return isinstance(leaf, np.ndarray) or (
+        isinstance(leaf, jax.Array) and not leaf.is_deleted()
+    )

@@ -10,6 +10,7 @@ import pytest
 import adl_jax
 from adl_jax import Policy, Queue
 from adl_jax.allocator import allocations
+from adl_jax.brief import settings
 from adl_jax.event import Event
 from adl_jax.monte_carlo import Results
 from adl_jax.monte_carlo.rows import COLUMNS
@@ -117,6 +118,37 @@ def test_every_part_is_a_line_and_has_shapes_where_there_are_no_numbers(make):
         lambda arrays: said.append(repr(eqx.combine(arrays, static))), arrays
     )
     assert said[0].startswith(type(part).__name__)
+
+
+class Holds(eqx.Module):
+    """A user's part with anything in it."""
+
+    held: object
+
+
+def test_lists_are_shown_too_and_under_jit():
+    held = [jnp.zeros(2), jnp.zeros(3), adl_jax.as_float(0.5), "a"]
+    assert settings(Holds(held)) == "Holds(held=[f64[2], f64[3], 0.5, 'a'])"
+    said = []
+    jax.eval_shape(lambda held: said.append(settings(Holds(held))), held[:3])
+    assert said == ["Holds(held=[f64[2], f64[3], f64[]])"]
+
+
+def test_a_part_without_its_numbers_is_shown():
+    class Half(eqx.Module):
+        first: jax.Array
+        second: jax.Array
+
+        def __init__(self):
+            self.first = adl_jax.as_float(0.5)
+            said.append(settings(self))
+            self.second = adl_jax.as_float(2)
+
+    said = []
+    gone = Half()
+    assert said == ["Half(first=0.5, second=None)"]
+    gone.second.delete()
+    assert settings(gone) == "Half(first=0.5, second=f64[])"
 
 
 def test_a_training_says_what_it_reached():
