@@ -1,4 +1,7 @@
-"""Contract checks find what breaks the contract: each of them, in a part made for it."""
+"""Contract checks find what breaks the contract: each of them, in a part made for it.
+
+The loop hides what may not be seen, so that leaks are planted in the loop.
+"""
 
 import dataclasses
 from typing import ClassVar
@@ -16,11 +19,13 @@ from adl_jax import (
     Information,
     Policy,
     ProRata,
+    Recorded,
     as_float,
+    replay,
     testing,
 )
 from adl_jax.severity import Fixed
-from adl_jax.testing import conservation, laws, policies, venues
+from adl_jax.testing import conservation, laws, leaks, policies, venues
 from adl_jax.venue.presets import okx
 
 
@@ -52,6 +57,38 @@ class Wide(Plain):
 
     def commit(self, state, observation):
         return Commitment(budget=jnp.float64(0.5) * observation.deficit.astype(float))
+
+
+class Compiled(Plain):
+    """Raises less where it is traced."""
+
+    share: jax.Array = eqx.field(default=0.5, converter=as_float)
+
+    def commit(self, state, observation):
+        traced = isinstance(observation.deficit, jax.core.Tracer)
+        return Commitment(budget=self.share * observation.deficit / (1 + traced))
+
+
+class Static(Plain):
+    share: float = eqx.field(default=0.5, static=True)
+
+
+class Root(Plain):
+    """Is finite at its default alone."""
+
+    share: jax.Array = eqx.field(default=0.5, converter=as_float)
+
+    def commit(self, state, observation):
+        return Commitment(budget=jnp.sqrt(self.share - 0.5) * observation.deficit)
+
+
+class Told(Plain):
+    """Raises what it was told for each round."""
+
+    share: jax.Array = eqx.field(default=0.5, converter=as_float)
+
+    def commit(self, state, observation):
+        return Commitment(budget=self.share[observation.round])
 
 
 class Greedy(AbstractAllocation):
@@ -104,6 +141,12 @@ def policy(severity):
             lambda: laws.check_padding(Policy(Fixed(), First())),
             "Not equal to tolerance",
         ),
+        (lambda: laws.check_one_program(policy(Static())), "share is a static float"),
+        (lambda: laws.check_one_program(policy(Root())), "not finite at 0.9"),
+        (lambda: laws.check_laws(Policy(Fixed(), Greedy())), "Not equal to tolerance"),
+        (lambda: laws.check_compiled(policy(Compiled())), "Not equal to tolerance"),
+        (lambda: testing.check_policy(lambda: Recorded([1.0])), "recorded rows see"),
+        (lambda: leaks.check_unseen(Recorded([1.0]), "needed"), "recorded rows see"),
         (lambda: testing.check_allocation(Fixed), "Fixed is no AbstractAllocation"),
         (lambda: testing.check_policy(Fixed), "Fixed is no AbstractPolicy"),
     ],
@@ -111,6 +154,37 @@ def policy(severity):
 def test_parts_of_policies(check, message):
     with pytest.raises(AssertionError, match=message):
         check()
+
+
+@pytest.mark.parametrize(
+    ("column", "check"),
+    [
+        ("needed", lambda policy: leaks.check_unseen(policy, "needed")),
+        ("end_ms", leaks.check_never_shown),
+        ("needed", leaks.check_unseen_without_accounts),
+    ],
+)
+def test_a_loop_that_leaks(monkeypatch, column, check):
+    def leaky(rounds, policy):
+        del policy
+        told = Told(1.0 * getattr(rounds, column))
+        return replay(rounds, Policy(told, ProRata()))
+
+    check(policy(Fixed()))
+    monkeypatch.setattr(leaks, "replay", leaky)
+    with pytest.raises(AssertionError, match="saw what it does not declare"):
+        check(policy(Fixed()))
+
+
+def test_one_account_is_tried(monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        policies, "check_compiled", lambda policy, accounts=33: tried.append(accounts)
+    )
+    monkeypatch.setattr(policies, "check_dtypes", lambda policy: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        testing.check_severity(Fixed)
+    assert tried == [33, 1]
 
 
 def changed(**changes):

@@ -14,6 +14,7 @@ from adl_jax.messages import Information
 from adl_jax.policy import AbstractPolicy
 from adl_jax.rounds import Rounds
 from adl_jax.testing.examples import round_fields
+from adl_jax.testing.laws import require
 
 
 COLUMNS = (
@@ -32,6 +33,16 @@ _SEEN_NOW = {
         _AT_START | {"needed"} | _CLOSEOUTS,
     ),
 }
+
+
+def check_declares(policy: AbstractPolicy) -> None:
+    """What a policy sees is declared, and it sees something: a recorded row does not."""
+    declared = policy.information
+    require(
+        isinstance(declared, Information) and declared is not Information.observed,
+        f"{type(policy).__name__}.information is {declared!r}: declare deficit or "
+        "notional; recorded rows see nothing and are not held to this",
+    )
 
 
 def fields_to_change(seed: int = 11) -> dict[str, Any]:
@@ -75,6 +86,7 @@ def assert_same_until(before: list[Any], after: list[Any], rounds: int) -> None:
 
 def check_unseen(policy: AbstractPolicy, column: str) -> None:
     """A column that is not seen, or not yet, changes nothing."""
+    check_declares(policy)
     in_commitment, in_haircuts = _SEEN_NOW[policy.information]
     fields = fields_to_change()
     before = decisions(fields, policy)
@@ -101,6 +113,7 @@ def check_never_shown(policy: AbstractPolicy) -> None:
 
 def check_unseen_without_accounts(policy: AbstractPolicy) -> None:
     """Rounds that know no accounts leak nothing either."""
+    check_declares(policy)
     bare = dict.fromkeys(("capacity", "score", "leverage", "lot_value"))
     fields = fields_to_change() | bare
 

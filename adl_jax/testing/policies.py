@@ -24,6 +24,7 @@ from adl_jax.testing.laws import (
 )
 from adl_jax.testing.leaks import (
     COLUMNS,
+    check_declares,
     check_never_shown,
     check_unseen,
     check_unseen_without_accounts,
@@ -78,9 +79,10 @@ def check_policy(
 
     Its numbers are arrays, of which other values compile nothing again. Haircuts are
     within capacities and sum to the budget. Compiled, batched and step by step it does
-    the same, in float32 and in float64, with empty accounts and in another order. What it
-    may not see changes nothing. Gradients are finite where there is no deficit, no
-    winner, no close-out. In a simulated crash no money appears or is lost.
+    the same, with one account too, in float32 and in float64, with empty accounts and in
+    another order. What it may not see changes nothing. Gradients are finite where there
+    is no deficit, no winner, no close-out. In a simulated crash no money appears or is
+    lost.
 
     **Arguments:** `make`: makes it without arguments; `draws_lots`: whether who pays
     depends on the place in the array.
@@ -92,10 +94,12 @@ def check_policy(
     _require_kind(make(), AbstractPolicy)
     with jax.enable_x64(True):
         policy = make()
+        check_declares(policy)
         check_numbers(policy)
         check_one_program(policy)
         check_laws(policy)
         check_compiled(policy)
+        check_compiled(policy, accounts=1)
         check_dtypes(policy)
         check_padding(policy, draws_lots=draws_lots)
         for column in COLUMNS:
