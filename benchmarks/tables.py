@@ -292,16 +292,21 @@ def generated():
     }
 
 
-def written(page):
-    """The page with its tables replaced."""
-    for name, text in generated().items():
+def with_parts(page, parts):
+    """A page with its generated parts replaced: text by the name in its markers."""
+    for name, text in parts.items():
         start, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
         between = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
         new = f"{start}\n{text}\n{end}"
         page, count = between.subn(lambda _, new=new: new, page)
         if count != 1:
-            raise ValueError(f"{PAGE.name} has no place for the table {name!r}")
+            raise ValueError(f"the page has no place for {name!r}")
     return page
+
+
+def written(page):
+    """The page with its tables replaced."""
+    return with_parts(page, generated())
 
 
 if __name__ == "__main__":

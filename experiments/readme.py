@@ -6,11 +6,11 @@
 
 import importlib
 import inspect
-import re
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.tables import with_parts
 from experiments.catalogue import EXHIBITS, EXPERIMENTS, Experiment
 from experiments.paper.agreement import cells
 from experiments.paper.exhibit import RESULTS
@@ -83,14 +83,7 @@ PARTS = {"catalogue": catalogue, "exhibits": exhibits}
 
 def written(page: str) -> str:
     """The page with its generated parts replaced."""
-    for name, make in PARTS.items():
-        start, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
-        between = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-        new = f"{start}\n{make()}\n{end}"
-        page, count = between.subn(lambda _, new=new: new, page)
-        if count != 1:
-            raise ValueError(f"{PAGE.name} has no place for {name!r}")
-    return page
+    return with_parts(page, {name: make() for name, make in PARTS.items()})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 `python -m tests.configuration_page` writes it; tests/test_config.py holds it to them.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -16,10 +15,10 @@ from adl_jax.allocator import allocations
 from adl_jax.config import Configuration
 from adl_jax.config.policies import PARAMETERS, parameters_of
 from adl_jax.severity import severities
+from benchmarks.tables import with_parts
 
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
-START, END = "<!-- keys: generated -->\n", "<!-- keys: end -->\n"
 
 
 def models_in(annotation):
@@ -142,7 +141,7 @@ def numbers():
         "### Numbers of severities and allocations\n\n"
         "In `severity_parameters` and `allocation_parameters`; the default in brackets.\n\n"
         + "\n".join(rows)
-        + "\n\n"
+        + "\n"
     )
 
 
@@ -152,8 +151,7 @@ def generated():
 
 def written(page):
     """The page with its table replaced."""
-    between = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    return between.sub(lambda _: f"{START}\n{generated()}{END}", page)
+    return with_parts(page, {"keys": generated()})
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@
 """
 
 import json
-import re
 from pathlib import Path
 
 import pandas as pd
+
+from benchmarks.tables import with_parts
 
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "learned.md"
 RESULTS = ROOT / "experiments" / "results"
 RIVAL = "notional_learner"
-BETWEEN = "<!-- {name}: generated -->\n{table}<!-- {name}: end -->\n"
 
 
 def evaluated():
@@ -128,12 +128,7 @@ TABLES = {
 
 def written(page):
     """The page with its tables replaced."""
-    for name, make in TABLES.items():
-        parts = BETWEEN.format(name=name, table="@").split("@")
-        between = re.compile(".*?".join(map(re.escape, parts)), re.DOTALL)
-        new = parts[0] + "\n" + make() + "\n" + parts[1]
-        page = between.sub(lambda _, new=new: new, page)
-    return page
+    return with_parts(page, {name: make() for name, make in TABLES.items()})
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@
 """
 
 import json
-import re
 from pathlib import Path
 
 from adl_jax.monte_carlo import COLUMNS
+from benchmarks.tables import with_parts
 
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "precision.md"
 MEASURED = ROOT / "benchmarks" / "results" / "precision_cpu.json"
-START, END = "<!-- errors: generated -->\n", "<!-- errors: end -->\n"
 
 
 def measured():
@@ -97,15 +96,13 @@ def generated():
         "",
         "Largest drift of total cash over the open interest: "
         f"{number(cash['float32'])} in float32, {number(cash['float64'])} in float64.",
-        "",
     ]
     return "\n".join(rows)
 
 
 def written(page):
     """The page with its table replaced."""
-    between = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    return between.sub(lambda _: f"{START}\n{generated()}{END}", page)
+    return with_parts(page, {"errors": generated()})
 
 
 if __name__ == "__main__":
