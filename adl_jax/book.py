@@ -129,19 +129,17 @@ class Book(eqx.Module):
         """
         columns = _columns_of(table)
         held, account = np.unique(columns["account"], return_inverse=True)
-        named = columns["market"] if markets is None else np.asarray(list(markets))
-        known, place = np.unique(named, return_index=True)
-        if markets is not None and len(known) != len(named):
+        names = np.unique(columns["market"]) if markets is None else list(markets)
+        known = pd.Index(names)
+        if known.has_duplicates:
             raise InputError("`markets` has a name twice: give each once")
-        row = _first(~np.isin(columns["market"], known))
+        market = known.get_indexer(pd.Index(columns["market"]))
+        row = _first(market < 0)
         if row is not None:
             raise InputError(
                 f"row {row}: market {columns['market'][row]!s} is not one of `markets`: "
                 "add it"
             )
-        market = np.searchsorted(known, columns["market"])
-        if markets is not None:
-            market = place[market]
         posted = columns["collateral"]
         collateral = np.zeros(len(held), posted.dtype)
         collateral[account] = posted

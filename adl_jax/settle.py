@@ -170,6 +170,13 @@ def _with_book(ledger: Ledger, **changes: Any) -> Ledger:
     return dataclasses.replace(ledger, book=book)
 
 
+def at_places(ledger: Ledger, book: Book) -> Ledger:
+    """The ledger with a book's own places: who has which position, and where."""
+    return _with_book(
+        ledger, account=book.account, market=book.market, owner=book.owner
+    )
+
+
 def pay_funding(ledger: Ledger, rate: PerMarket) -> Ledger:
     """Longs pay shorts `rate` of notional, whoever they are."""
     book, owed = ledger.book, rate * ledger.mark

@@ -21,7 +21,7 @@ from adl_jax.projection._multiplier import ratio
 from adl_jax.relieve import relieve_pool
 from adl_jax.resolve import Offer, Round, observe
 from adl_jax.rounds import Rounds
-from adl_jax.settle import Ledger, levels, open_ledger
+from adl_jax.settle import Ledger, at_places, levels, open_ledger
 from adl_jax.venue import Venue
 
 
@@ -119,9 +119,6 @@ class Past(AbstractWorld[None, Any, Outcome]):
         return None, zeros(like)
 
 
-_PLACES = ("account", "market", "owner")
-
-
 class Struck(NamedTuple):
     """A venue after the shock."""
 
@@ -160,10 +157,7 @@ class Reacting(AbstractWorld[Ledger, Struck, Round]):
         """
         # Who has which position never changes. Taken from here and not from the state, a
         # reverse pass keeps it once and not for every round.
-        names = [one for one in _PLACES if getattr(self.book, one) is not None]
-        places = lambda book: [getattr(book, one) for one in names]
-        book = eqx.tree_at(places, state.book, places(self.book))
-        state = dataclasses.replace(state, book=book)
+        state = at_places(state, self.book)
         ledger = strike(state, self.market, self.venue, now)
         if self.venue.pool is not None:
             ledger = relieve_pool(ledger, self.market, self.venue, now)

@@ -66,29 +66,25 @@ def _data(report: Report) -> str:
 
 
 def _choices(picked: Picked) -> list[list[dict[str, Any]]]:
-    return [
-        [
-            {
-                "figure": _plain(chart),
-                "says": chart.says,
-                "title": table_of(chart).title,
-                "rows": _rows(chart),
-            }
-            for chart in row
-        ]
-        for row in picked.charts
-    ]
+    return [[_choice(chart) for chart in row] for row in picked.charts]
 
 
-def _rows(chart: Chart) -> list[list[dict[str, Any]]]:
-    """The cells of its table, for another choice than the first."""
-    return [
+def _choice(chart: Chart) -> dict[str, Any]:
+    """A chart, and the cells of its table, for another choice than the first."""
+    table = table_of(chart)
+    rows = [
         [
             {"text": cell.text, "value": cell.value if _known(cell.value) else None}
             for cell in row
         ]
-        for row in table_of(chart).rows
+        for row in table.rows
     ]
+    return {
+        "figure": _plain(chart),
+        "says": chart.says,
+        "title": table.title,
+        "rows": rows,
+    }
 
 
 def _known(value: float | str) -> bool:
